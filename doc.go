@@ -1,0 +1,2 @@
+// Package sordini puts a Go service on Kafka without losing a record.
+package sordini

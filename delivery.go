@@ -1,0 +1,45 @@
+package sordini
+
+import "context"
+
+// Delivery is one attempt to handle one record of one group: what middleware sees. It belongs to the attempt and must not be kept beyond it.
+type Delivery struct {
+	Record  *Record
+	Group   string
+	Attempt int   // 1 for the first
+	Fence   int64 // grows with every ownership of the partition (guarantee G3); a store can refuse a write with an older one
+
+	decode  func() (any, error)
+	decoded bool
+	value   any
+	err     error
+}
+
+// NewDelivery returns a delivery whose value is decoded by decode, at most once. The runner and consumertest call it; so may a test of middleware.
+func NewDelivery(r *Record, group string, attempt int, fence int64, decode func() (any, error)) *Delivery {
+	return &Delivery{Record: r, Group: group, Attempt: attempt, Fence: fence, decode: decode}
+}
+
+// Value decodes the record's value on its first call and returns the same answer ever after. A tombstone gives the zero value of the contract's type.
+// An error is what the runner would dead-letter the record with (class decode), or retry when it is a [serde.RetryableError].
+func (d *Delivery) Value() (any, error) {
+	if !d.decoded && d.decode != nil {
+		d.value, d.err = d.decode()
+		d.decoded = true
+	}
+	return d.value, d.err
+}
+
+// Handler handles one attempt. It returns nil when the record is done; an error takes the failure ladder.
+type Handler func(ctx context.Context, d *Delivery) error
+
+// Sender hands one record to the producer and returns at once (it blocks only for back-pressure). done is called exactly once, from another goroutine or
+// before Sender returns, with the error that the caller of Send will see; on success r's Partition, Offset and Timestamp are filled in.
+// done must not block.
+type Sender func(ctx context.Context, r *Record, done func(r *Record, err error))
+
+// AttemptMiddleware wraps one attempt; the first one added is the outermost.
+type AttemptMiddleware = func(next Handler) Handler
+
+// SendMiddleware wraps one send; the first one added is the outermost.
+type SendMiddleware = func(next Sender) Sender

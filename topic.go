@@ -1,0 +1,154 @@
+package sordini
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sordini-go/sordini/serde"
+)
+
+// Topic is the typed contract of one topic (or, with Type, of one record type on it): one package variable that the publishing and the handling side,
+// provisioning and the doctor share. It is plain data; what is wrong with it is said by Bind, which producer.To and consumer.Handle call.
+type Topic[T any] struct {
+	Name        string         // required
+	Type        string         // written to and dispatched on the "type" header, where several types share the topic
+	Key         Key[T]         // required: KeyString, KeyOf or Unkeyed
+	Value       serde.Serde[T] // required
+	Config      TopicConfig
+	RenamedFrom string // the topic's old name, whose inbox and dead letters are drained
+}
+
+// TopicConfig is how the topic is created. Contracts of one topic must agree on it.
+type TopicConfig struct {
+	Partitions        int               // 12 when 0
+	ReplicationFactor int               // 3 when 0; below 3 is reported, and refused by Strict
+	MinInSyncReplicas int               // 2 when 0; below 2 is reported, and refused by Strict
+	Retention         time.Duration     // 7 days when 0; negative keeps for ever
+	Compact           bool              // cleanup.policy=compact: the last record of each key is kept, Retention does not apply
+	MaxMessageBytes   int               // the broker's default (1 MiB) when 0
+	Extra             map[string]string // further Kafka topic settings by their names; one that a field above covers is refused
+}
+
+// Key says where a record's key comes from. The zero Key is refused by Bind: having no key is a choice (Unkeyed), never an accident.
+type Key[T any] struct {
+	bind func(serde.Binding) (func(ctx context.Context, dst []byte, v T, h *serde.Headers) ([]byte, error), error)
+	none bool
+}
+
+// KeyString keys records by a string of the value. An empty string is an empty key, not a null one.
+func KeyString[T any](key func(T) string) Key[T] { return KeyOf(serde.String(), key) }
+
+// KeyOf keys records by a part of the value, encoded by s.
+func KeyOf[T, K any](s serde.Serde[K], key func(T) K) Key[T] {
+	if s == nil || key == nil {
+		return Key[T]{}
+	}
+	return Key[T]{bind: func(b serde.Binding) (func(context.Context, []byte, T, *serde.Headers) ([]byte, error), error) {
+		codec, err := s.Bind(b)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, dst []byte, v T, h *serde.Headers) ([]byte, error) {
+			return codec.Append(ctx, dst, key(v), h)
+		}, nil
+	}}
+}
+
+// Unkeyed gives records null keys: they are spread over the partitions and unordered among themselves.
+func Unkeyed[T any]() Key[T] { return Key[T]{none: true} }
+
+// Bound is a contract bound to a cluster's settings: what encodes and decodes. producer.To and consumer.Handle make one; so may code of your own that needs
+// the same bytes. It is safe for concurrent use.
+type Bound[T any] struct {
+	Topic Topic[T]
+	key   func(ctx context.Context, dst []byte, v T, h *serde.Headers) ([]byte, error)
+	value serde.Codec[T]
+}
+
+// Bind checks the contract and binds its serdes. It does not talk to a broker.
+func (t Topic[T]) Bind(c Cluster) (*Bound[T], error) {
+	if err := checkTopicName(t.Name); err != nil {
+		return nil, err
+	}
+	if t.Key.bind == nil && !t.Key.none {
+		return nil, fmt.Errorf("topic %q: Key is not set; use sordini.KeyString, sordini.KeyOf or, where order does not matter, sordini.Unkeyed: %w", t.Name, ErrContract)
+	}
+	if t.Value == nil {
+		return nil, fmt.Errorf("topic %q: Value is not set; use serde.JSON[T]() or another serde: %w", t.Name, ErrContract)
+	}
+	b := &Bound[T]{Topic: t}
+	var err error
+	if !t.Key.none {
+		if b.key, err = t.Key.bind(serde.Binding{Topic: t.Name, Role: serde.Key, Registry: c.Registry}); err != nil {
+			return nil, fmt.Errorf("topic %q: bind key: %w", t.Name, err)
+		}
+	}
+	if b.value, err = t.Value.Bind(serde.Binding{Topic: t.Name, Role: serde.Value, Registry: c.Registry}); err != nil {
+		return nil, fmt.Errorf("topic %q: bind value: %w", t.Name, err)
+	}
+	return b, nil
+}
+
+// Keyed reports whether the contract's records have keys.
+func (b *Bound[T]) Keyed() bool { return b.key != nil }
+
+// AppendKey appends v's key to dst. For an Unkeyed contract it returns nil: the null key.
+func (b *Bound[T]) AppendKey(ctx context.Context, dst []byte, v T, h *Headers) ([]byte, error) {
+	if b.key == nil {
+		return nil, nil
+	}
+	return b.key(ctx, dst, v, h)
+}
+
+// AppendValue appends v's encoding to dst.
+func (b *Bound[T]) AppendValue(ctx context.Context, dst []byte, v T, h *Headers) ([]byte, error) {
+	return b.value.Append(ctx, dst, v, h)
+}
+
+// Decode decodes a record's value; a tombstone gives the zero T.
+func (b *Bound[T]) Decode(ctx context.Context, r *Record) (T, error) {
+	if r.Value == nil {
+		var zero T
+		return zero, nil
+	}
+	return b.value.Decode(ctx, r.Value, r.Headers)
+}
+
+// Contract is any Topic[T], where its type does not matter: provisioning, the doctor.
+type Contract interface{ Spec() Spec }
+
+// Spec is a contract without its type.
+type Spec struct {
+	Name, Type, RenamedFrom string
+	Keyed                   bool
+	Config                  TopicConfig
+}
+
+// Spec returns the contract without its type.
+func (t Topic[T]) Spec() Spec {
+	return Spec{Name: t.Name, Type: t.Type, RenamedFrom: t.RenamedFrom, Keyed: !t.Key.none, Config: t.Config}
+}
+
+// ErrContract is wrapped by every error about a contract that can not work.
+var ErrContract = errors.New("invalid contract")
+
+// checkTopicName applies Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
+func checkTopicName(name string) error {
+	bad := func(why string) error { return fmt.Errorf("topic %q: %s: %w", name, why, ErrContract) }
+	switch {
+	case name == "":
+		return bad("Name is not set")
+	case name == "." || name == "..":
+		return bad("the name may not be \".\" or \"..\"")
+	case len(name) > 249:
+		return bad(fmt.Sprintf("the name has %d characters; Kafka allows 249", len(name)))
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
+			return bad(fmt.Sprintf("the name has %q; Kafka allows letters, digits, '.', '_' and '-'", r))
+		}
+	}
+	return nil
+}

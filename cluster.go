@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,6 +41,9 @@ type Cluster struct {
 	// Dial opens connections in place of net.Dialer; an in-memory network in tests. TLS, where set, is put on top of it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Logger takes what the SDK reports: slog.Default() when nil. Nothing is written to it that is also returned as an error.
+	Logger *slog.Logger
+
 	// Development accepts the broker's replication factor for topics that are created, with a warning: for one broker on a laptop.
 	Development bool
 
@@ -53,6 +57,14 @@ type Cluster struct {
 
 // ErrCluster is wrapped by every error about cluster settings that can not work.
 var ErrCluster = errors.New("invalid cluster settings")
+
+// Log returns the cluster's logger, slog.Default() where none is set.
+func (c Cluster) Log() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
+	}
+	return slog.Default()
+}
 
 // NewClient validates the cluster and returns a franz-go client for it, with opts applied last. It does not dial. It is how every part of
 // Sordini connects, and the way to a raw client with the same settings for what Sordini does not cover.

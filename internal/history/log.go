@@ -1,0 +1,91 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Recorder takes events as they happen. Record must be safe for concurrent use and must not block for long: it is called on the path of a record.
+type Recorder interface {
+	Record(Event)
+}
+
+// Discard records nothing.
+var Discard Recorder = discard{}
+
+type discard struct{}
+
+func (discard) Record(Event) {}
+
+// A Log is a Recorder that gives every event its place in one total order and keeps it: in memory, as JSON lines, in a checker, or in several of them.
+// The zero Log is ready and keeps events in memory. All methods are safe for concurrent use.
+type Log struct {
+	// Writer, if set, gets each event as one line of JSON, written through at once: what was recorded survives a kill of the process. Its first error
+	// stops the writing and is returned by Err.
+	Writer io.Writer
+	// Sink, if set, gets each event in order, one at a time, after it has its Seq: a [Checker] that judges as the run goes.
+	Sink Recorder
+	// Forget keeps no events in memory: Events returns none. For runs of millions of records, with a Sink.
+	Forget bool
+
+	mu     sync.Mutex
+	seq    int64
+	last   time.Time
+	events []Event
+	err    error
+}
+
+// Record gives the event its Seq (and At, when that is zero) and keeps it. Times never go back: an event that was recorded later is not earlier.
+func (l *Log) Record(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq++
+	e.Seq = l.seq
+	if e.At.IsZero() {
+		e.At = time.Now()
+		if e.At.Before(l.last) {
+			e.At = l.last
+		}
+		l.last = e.At
+	}
+	if l.Writer != nil && l.err == nil {
+		line, err := json.Marshal(e)
+		if err == nil {
+			_, err = l.Writer.Write(append(line, '\n'))
+		}
+		if err != nil {
+			l.err = fmt.Errorf("write event %d of the history: %w", e.Seq, err)
+		}
+	}
+	if l.Sink != nil {
+		l.Sink.Record(e)
+	}
+	if !l.Forget {
+		l.events = append(l.events, e)
+	}
+}
+
+// Events is a copy of what was recorded so far, in order.
+func (l *Log) Events() []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.events)
+}
+
+// Len is how many events were recorded so far, kept or not.
+func (l *Log) Len() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq
+}
+
+// Err is the first error of Writer.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}

@@ -1,0 +1,33 @@
+// Package groups is the reference broker's group coordinator: consumer group
+// membership and committed offsets, as Apache Kafka 4.3 answers them.
+//
+// It is a state machine and nothing else. It opens no connection, reads no
+// file and knows no log: a request goes in, a response comes out through the
+// callback it came with, at once or when a timer or another member's request
+// decides it. Time is only ever asked of package time, so that inside
+// testing/synctest a session that expires after half an hour expires at once.
+//
+//	m := groups.New(groups.Config{})
+//	defer m.Close()
+//	m.Handle(groups.Client{ID: "app", Host: "/127.0.0.1"}, req, func(resp kmsg.Response) { … })
+//
+// # Rules
+//
+// The rules are those of Kafka's GroupMetadataManager, ClassicGroup and
+// OffsetMetadataManager: member ids that the coordinator hands out (KIP-394),
+// static members (KIP-345) that take their place over without a rebalance and
+// keep the leader's assignment (KIP-814), protocol types in answers (KIP-559),
+// batched leaves (KIP-345) and offset fetches (KIP-709), topic ids in commits
+// and fetches (KIP-848), state and type filters (KIP-518, KIP-848).
+//
+// # Where it differs on purpose
+//
+// Kafka can forget a parked request: a second JoinGroup or SyncGroup of the
+// same member replaces the first, and a member that leaves while its SyncGroup
+// waits is dropped with it; the client finds out by its own time-out. Here
+// every request is answered exactly once: the replaced one with
+// REBALANCE_IN_PROGRESS, the dropped one with UNKNOWN_MEMBER_ID.
+//
+// Members are listed in the order in which they joined; Kafka lists them in the
+// order of a hash table.
+package groups

@@ -1,0 +1,135 @@
+package groups
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// offsetFetch answers what groups have committed. Before version 8 a request is
+// about one group.
+func (m *Manager) offsetFetch(c call, req *kmsg.OffsetFetchRequest) {
+	asked := req.Groups
+	if req.Version < 8 {
+		one := kmsg.OffsetFetchRequestGroup{Group: req.Group}
+		if req.Topics != nil || req.Version < 2 {
+			one.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
+		}
+		for _, t := range req.Topics {
+			one.Topics = append(one.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
+		}
+		asked = []kmsg.OffsetFetchRequestGroup{one}
+	}
+
+	resp := &kmsg.OffsetFetchResponse{Version: req.Version}
+	for _, a := range asked {
+		g := m.fetchGroup(a, req.Version >= 10)
+		if g.ErrorCode != 0 && req.Version >= 2 {
+			g.Topics = nil
+		}
+		resp.Groups = append(resp.Groups, g)
+	}
+	if req.Version < 8 {
+		one := resp.Groups[0]
+		resp.Groups, resp.ErrorCode = nil, one.ErrorCode
+		for _, t := range one.Topics {
+			rt := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				if one.ErrorCode != 0 { // version 1 has no other place for it
+					p.ErrorCode = one.ErrorCode
+				}
+				rt.Partitions = append(rt.Partitions, kmsg.OffsetFetchResponseTopicPartition(p))
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+	}
+	c.reply(resp)
+}
+
+func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.OffsetFetchResponseGroup {
+	if req.Topics == nil {
+		return m.fetchAll(req, byID)
+	}
+	names := make([]string, len(req.Topics))
+	for i, t := range req.Topics {
+		names[i] = t.Topic
+		if byID {
+			names[i], _ = m.cfg.TopicName(t.TopicID)
+		}
+	}
+
+	m.mu.Lock()
+	defer m.unlock()
+	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
+	if m.closed {
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+	}
+	var known offsets
+	if g := m.groups[req.Group]; g != nil {
+		known = g.offsets
+	}
+	var unknown []kmsg.OffsetFetchResponseGroupTopic
+	for i, t := range req.Topics {
+		rt := kmsg.OffsetFetchResponseGroupTopic{Topic: names[i], TopicID: t.TopicID}
+		if names[i] == "" && byID {
+			for _, p := range t.Partitions {
+				rp := fetched(p, committed{}, false)
+				rp.ErrorCode = kerr.UnknownTopicID.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			unknown = append(unknown, rt)
+			continue
+		}
+		for _, p := range t.Partitions {
+			at, ok := known[names[i]][p]
+			if ok && byID && at.topicID != ([16]byte{}) && at.topicID != t.TopicID {
+				ok = false // committed for a topic of this name that is gone
+			}
+			rt.Partitions = append(rt.Partitions, fetched(p, at, ok))
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	resp.Topics = append(resp.Topics, unknown...)
+	return resp
+}
+
+// fetchAll answers all that a group has committed, in order.
+func (m *Manager) fetchAll(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.OffsetFetchResponseGroup {
+	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
+	m.mu.Lock()
+	switch g := m.groups[req.Group]; {
+	case m.closed:
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+	case g != nil:
+		for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
+			rt := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
+			for _, p := range slices.Sorted(maps.Keys(g.offsets[topic])) {
+				rt.Partitions = append(rt.Partitions, fetched(p, g.offsets[topic][p], true))
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+	}
+	m.unlock()
+	if byID {
+		// A topic without an id cannot be told of in this version.
+		resp.Topics = slices.DeleteFunc(resp.Topics, func(t kmsg.OffsetFetchResponseGroupTopic) bool {
+			_, ok := m.cfg.TopicID(t.Topic)
+			return !ok
+		})
+		for i := range resp.Topics {
+			resp.Topics[i].TopicID, _ = m.cfg.TopicID(resp.Topics[i].Topic)
+		}
+	}
+	return resp
+}
+
+func fetched(partition int32, c committed, ok bool) kmsg.OffsetFetchResponseGroupTopicPartition {
+	if !ok {
+		c = committed{offset: -1, leaderEpoch: -1}
+	}
+	return kmsg.OffsetFetchResponseGroupTopicPartition{
+		Partition: partition, Offset: c.offset, LeaderEpoch: c.leaderEpoch, Metadata: kmsg.StringPtr(c.metadata),
+	}
+}

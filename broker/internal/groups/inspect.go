@@ -1,0 +1,177 @@
+package groups
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Info is what a group is like at one moment. It is the caller's.
+type Info struct {
+	Name         string
+	State        State
+	ProtocolType string // "consumer" for consumers; "" before the first member
+	Protocol     string // what the members agreed on: "cooperative-sticky", say; "" without members
+	Generation   int32
+	Leader       string // member id; "" without members
+	Members      []Member
+}
+
+// Member is one member in an [Info].
+type Member struct {
+	ID         string
+	InstanceID string // group.instance.id; "" for a dynamic member
+	ClientID   string
+	Host       string
+	Metadata   []byte // what it joined with, under the group's protocol
+	Assignment []byte // what the leader gave it
+}
+
+// Committed returns what a group has committed for a partition. The leader
+// epoch is -1 where the commit had none.
+func (m *Manager) Committed(group, topic string, partition int32) (offset int64, leaderEpoch int32, metadata string, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.groups[group]
+	if g == nil {
+		return 0, 0, "", false
+	}
+	c, ok := g.offsets[topic][partition]
+	return c.offset, c.leaderEpoch, c.metadata, ok
+}
+
+// Group describes a group, in any state; false where there is none.
+func (m *Manager) Group(name string) (Info, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.groups[name]
+	if g == nil {
+		return Info{}, false
+	}
+	return g.classic.info(), true
+}
+
+func (c *classic) info() Info {
+	info := Info{Name: c.g.name, State: c.state, ProtocolType: c.protocolType, Generation: c.generation, Leader: c.leader}
+	if c.protocol != nil {
+		info.Protocol = *c.protocol
+	}
+	for _, mb := range c.members {
+		im := Member{
+			ID: mb.id, ClientID: mb.client.ID, Host: mb.client.Host,
+			Metadata: bytes.Clone(mb.metadata(info.Protocol)), Assignment: bytes.Clone(mb.assignment),
+		}
+		if mb.instance != nil {
+			im.InstanceID = *mb.instance
+		}
+		info.Members = append(info.Members, im)
+	}
+	return info
+}
+
+// Groups lists the names of all groups, sorted.
+func (m *Manager) Groups() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.groups))
+}
+
+// Rebalance makes the members of a group join again, as a member that joins or
+// leaves does; they learn of it by their next heartbeat. It reports whether the
+// group has members and is rebalancing now.
+func (m *Manager) Rebalance(group string) bool {
+	m.mu.Lock()
+	defer m.unlock()
+	g := m.groups[group]
+	if m.closed || g == nil || len(g.classic.members) == 0 {
+		return false
+	}
+	if g.classic.state != PreparingRebalance {
+		g.classic.prepare("asked for")
+	}
+	return true
+}
+
+// Evict removes a member as if its session had expired now, also one whose
+// request is waiting here. It reports whether there was such a member.
+func (m *Manager) Evict(group, memberID string) bool {
+	m.mu.Lock()
+	defer m.unlock()
+	g := m.groups[group]
+	if m.closed || g == nil {
+		return false
+	}
+	c := g.classic
+	switch {
+	case c.pending[memberID] != nil:
+		c.expirePending(memberID)
+	case c.byID[memberID] != nil:
+		c.evict(memberID, "member is evicted")
+	default:
+		return false
+	}
+	return true
+}
+
+// stateWaiter is one WaitState that waits.
+type stateWaiter struct {
+	group string
+	state State
+	err   error
+	done  chan struct{}
+}
+
+func (w *stateWaiter) end(err error) {
+	w.err = err
+	close(w.done)
+}
+
+// WaitState waits until a group is in a state, or passes through it: a state
+// that lasts no time, because everybody was there already, is not missed once
+// WaitState is waiting. A group that does not exist is [Dead]. It returns the
+// context's cause, wrapped, when ctx ends first, and [ErrClosed] when the
+// Manager is closed.
+func (m *Manager) WaitState(ctx context.Context, group string, state State) error {
+	m.mu.Lock()
+	now := Dead
+	if g := m.groups[group]; g != nil {
+		now = g.classic.state
+	}
+	if now == state || m.closed {
+		defer m.mu.Unlock()
+		if now != state {
+			return ErrClosed
+		}
+		return nil
+	}
+	w := &stateWaiter{group: group, state: state, done: make(chan struct{})}
+	m.waiters = append(m.waiters, w)
+	m.mu.Unlock()
+
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.waiters = slices.DeleteFunc(m.waiters, func(x *stateWaiter) bool { return x == w })
+		now = Dead
+		if g := m.groups[group]; g != nil {
+			now = g.classic.state
+		}
+		return fmt.Errorf("wait for group %q to be %s (it is %s): %w", group, state, now, context.Cause(ctx))
+	}
+}
+
+// reached tells those who wait that a group is in a state.
+func (m *Manager) reached(group string, s State) {
+	m.waiters = slices.DeleteFunc(m.waiters, func(w *stateWaiter) bool {
+		if w.group != group || w.state != s {
+			return false
+		}
+		w.end(nil)
+		return true
+	})
+}

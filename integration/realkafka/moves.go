@@ -1,0 +1,264 @@
+package realkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+// adminClient is a client with the super user's rights that speaks to the brokers directly, past any proxy.
+type adminClient struct{ *kgo.Client }
+
+// Client returns a franz-go client of the super user. The caller closes it.
+func (c *Cluster) Client(opts ...kgo.Opt) (*kgo.Client, error) {
+	all := []kgo.Opt{
+		kgo.SeedBrokers(c.Addrs()...), kgo.ClientID("realkafka"),
+		kgo.MetadataMinAge(50 * time.Millisecond), kgo.RequestTimeoutOverhead(5 * time.Second), kgo.DialTimeout(2 * time.Second),
+	}
+	tls, err := c.TLSConfig("admin")
+	if err != nil {
+		return nil, err
+	}
+	if tls != nil {
+		all = append(all, kgo.DialTLSConfig(tls))
+	}
+	if c.set.SASL {
+		all = append(all, kgo.SASL(plain.Auth{User: "admin", Pass: "admin-secret"}.AsMechanism()))
+	}
+	return kgo.NewClient(append(all, opts...)...)
+}
+
+func (c *Cluster) adminClient() (*adminClient, error) {
+	c.adminMu.Lock()
+	defer c.adminMu.Unlock()
+	if c.admin == nil {
+		cl, err := c.Client()
+		if err != nil {
+			return nil, err
+		}
+		c.admin = &adminClient{cl}
+	}
+	return c.admin, nil
+}
+
+// partition reads a partition's leader and replicas afresh.
+func (a *adminClient) partition(ctx context.Context, topic string, partition int32) (leader int32, replicas, isr []int32, err error) {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, a.Client)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return 0, nil, nil, err
+		}
+		for _, p := range t.Partitions {
+			if p.Partition == partition {
+				return p.Leader, p.Replicas, p.ISR, nil
+			}
+		}
+	}
+	return 0, nil, nil, kerr.UnknownTopicOrPartition
+}
+
+// Leader returns the id of the partition's leader, -1 while it has none.
+func (c *Cluster) Leader(ctx context.Context, topic string, partition int32) (int32, error) {
+	a, err := c.adminClient()
+	if err != nil {
+		return 0, err
+	}
+	leader, _, _, err := a.partition(ctx, topic, partition)
+	if err != nil {
+		return 0, fmt.Errorf("leader of %s[%d]: %w", topic, partition, err)
+	}
+	return leader, nil
+}
+
+// MoveLeader makes broker to the leader of the partition and returns once it is. The broker must hold an in-sync replica. It is done as an operator would:
+// the replica is moved to the front of the assignment, which makes it the preferred one, and a preferred election is asked for.
+func (c *Cluster) MoveLeader(ctx context.Context, topic string, partition, to int32) error {
+	if err := c.moveLeader(ctx, topic, partition, to); err != nil {
+		return fmt.Errorf("move the leader of %s[%d] to broker %d: %w", topic, partition, to, err)
+	}
+	return nil
+}
+
+func (c *Cluster) moveLeader(ctx context.Context, topic string, partition, to int32) error {
+	a, err := c.adminClient()
+	if err != nil {
+		return err
+	}
+	_, replicas, _, err := a.partition(ctx, topic, partition)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(replicas, to) {
+		return fmt.Errorf("it has no replica there; replicas are %v", replicas)
+	}
+	order := append([]int32{to}, slices.DeleteFunc(slices.Clone(replicas), func(id int32) bool { return id == to })...)
+	if !slices.Equal(order, replicas) {
+		if err := a.reassign(ctx, topic, partition, order); err != nil {
+			return err
+		}
+	}
+	for {
+		err := a.electPreferred(ctx, topic, partition)
+		if leader, _, _, merr := a.partition(ctx, topic, partition); merr == nil && leader == to {
+			return nil
+		}
+		if serr := sleep(ctx, 100*time.Millisecond); serr != nil { // a replica that has just come back needs a moment to be in sync
+			return errors.Join(serr, err)
+		}
+	}
+}
+
+func (a *adminClient) reassign(ctx context.Context, topic string, partition int32, replicas []int32) error {
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.TimeoutMillis = 10_000
+	t := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+	t.Topic = topic
+	p := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	p.Partition, p.Replicas = partition, replicas
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, a.Client)
+	if err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *adminClient) electPreferred(ctx context.Context, topic string, partition int32) error {
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.ElectionType, req.TimeoutMillis = 0, 10_000
+	t := kmsg.NewElectLeadersRequestTopic()
+	t.Topic, t.Partitions = topic, []int32{partition}
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, a.Client)
+	if err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil && !errors.Is(err, kerr.ElectionNotNeeded) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Coordinator returns the id of the broker that coordinates the group.
+func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) {
+	a, err := c.adminClient()
+	if err != nil {
+		return 0, err
+	}
+	req := kmsg.NewPtrFindCoordinatorRequest()
+	req.CoordinatorKey, req.CoordinatorKeys = group, []string{group}
+	resp, err := req.RequestWith(ctx, a.Client)
+	if err == nil && len(resp.Coordinators) == 1 {
+		if err = kerr.ErrorForCode(resp.Coordinators[0].ErrorCode); err == nil {
+			return resp.Coordinators[0].NodeID, nil
+		}
+	}
+	if err == nil {
+		if err = kerr.ErrorForCode(resp.ErrorCode); err == nil {
+			return resp.NodeID, nil
+		}
+	}
+	return 0, fmt.Errorf("coordinator of group %q: %w", group, err)
+}
+
+// MoveCoordinator makes broker to the coordinator of the group, by moving the leader of the group's partition of __consumer_offsets, and returns once the
+// brokers say so.
+func (c *Cluster) MoveCoordinator(ctx context.Context, group string, to int32) error {
+	if err := c.moveCoordinator(ctx, group, to); err != nil {
+		return fmt.Errorf("move the coordinator of group %q to broker %d: %w", group, to, err)
+	}
+	return nil
+}
+
+func (c *Cluster) moveCoordinator(ctx context.Context, group string, to int32) error {
+	a, err := c.adminClient()
+	if err != nil {
+		return err
+	}
+	// The first look creates __consumer_offsets where it is not there yet, and is refused until it is.
+	for err := error(kerr.CoordinatorNotAvailable); err != nil; {
+		if _, err = c.Coordinator(ctx, group); err != nil && !kerr.IsRetriable(err) {
+			return err
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	const topic = "__consumer_offsets"
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, a.Client)
+	if err != nil {
+		return err
+	}
+	partitions := 0
+	for _, t := range resp.Topics {
+		partitions = len(t.Partitions)
+	}
+	if partitions == 0 {
+		return kerr.CoordinatorNotAvailable
+	}
+	if err := c.moveLeader(ctx, topic, groupPartition(group, partitions), to); err != nil {
+		return err
+	}
+	for {
+		if id, err := c.Coordinator(ctx, group); err == nil && id == to {
+			return nil
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// groupPartition is org.apache.kafka.common.utils.Utils.abs(groupId.hashCode()) % partitions, for group names in ASCII.
+func groupPartition(group string, partitions int) int32 {
+	var h int32
+	for _, r := range group {
+		h = h*31 + r
+	}
+	return (h & 0x7fffffff) % int32(partitions)
+}

@@ -1,6 +1,10 @@
 package sordini
 
-import "context"
+import (
+	"context"
+
+	"github.com/sordini-go/sordini/internal/correlation"
+)
 
 // Header names that Sordini writes to every record.
 const (
@@ -9,15 +13,15 @@ const (
 	HeaderType          = "type"
 )
 
-type correlationKey struct{}
-
 // WithCorrelationID returns a context whose sends carry id in the correlation-id header.
 func WithCorrelationID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, correlationKey{}, id)
+	return correlation.With(ctx, id)
 }
 
-// CorrelationID returns the context's correlation id, "" where there is none. In a handler it is the record's.
-func CorrelationID(ctx context.Context) string {
-	id, _ := ctx.Value(correlationKey{}).(string)
-	return id
-}
+// CorrelationID returns the context's correlation id, "" where there is none. In a handler it is the record's, or a new one where the record has none, so
+// that everything a handler sends belongs together.
+func CorrelationID(ctx context.Context) string { return correlation.ID(ctx) }
+
+// NewCorrelationID returns a new id, a UUIDv7 (RFC 9562): ids sort by the time they were made, and within a process none is made twice or out of order.
+// Sends make one by themselves where the context has none; an HTTP handler that wants to log it before the first send makes it here.
+func NewCorrelationID() string { return correlation.New() }

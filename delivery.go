@@ -1,6 +1,18 @@
 package sordini
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// ErrSkipped is wrapped by an attempt's error that ends its record on purpose (consumer.Skip): neither a failure nor a success, counted by itself.
+var ErrSkipped = errors.New("record skipped on purpose")
+
+// ErrInterrupted is wrapped by the causes that cut an attempt's context short without its record having failed: consumer.ErrRevoked and
+// consumer.ErrDraining. Such an attempt is repeated, here or elsewhere, and is not counted.
+var ErrInterrupted = errors.New("attempt interrupted")
 
 // Delivery is one attempt to handle one record of one group: what middleware sees. It belongs to the attempt and must not be kept beyond it.
 type Delivery struct {
@@ -8,6 +20,10 @@ type Delivery struct {
 	Group   string
 	Attempt int   // 1 for the first
 	Fence   int64 // grows with every ownership of the partition (guarantee G3); a store can refuse a write with an older one
+
+	// PreviousSpan is the span of the attempt before this one, nil for the first: retries are linked to what they repeat. The tracing middleware sets it,
+	// and the runner hands it on to the next attempt of the record.
+	PreviousSpan *trace.SpanContext
 
 	decode  func() (any, error)
 	decoded bool

@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"regexp"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// api is one request that the brokers serve, in the versions that Apache Kafka 4.3 serves.
+type api struct {
+	min, max int16
+	keeps    bool // the handler keeps slices of the frame
+	handle   func(*request) answer
+}
+
+// apis is filled by init, because the handler of ApiVersions reads it.
+var apis [128]api
+
+func init() {
+	for key, a := range map[kmsg.Key]api{
+		kmsg.Produce:      {3, 13, true, handleProduce},
+		kmsg.Fetch:        {4, 18, false, handleFetch},
+		kmsg.ListOffsets:  {1, 11, false, handleListOffsets},
+		kmsg.Metadata:     {0, 13, false, handleMetadata},
+		kmsg.ApiVersions:  {0, 4, false, handleApiVersions},
+		kmsg.CreateTopics: {2, 7, false, handleCreateTopics},
+	} {
+		apis[key.Int16()] = a
+	}
+}
+
+func apiOf(key int16) (*api, bool) {
+	if key < 0 || int(key) >= len(apis) || apis[key].handle == nil {
+		return nil, false
+	}
+	return &apis[key], true
+}
+
+// software is what a client may call itself (KIP-511).
+var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+
+func handleApiVersions(r *request) answer {
+	req := r.msg.(*kmsg.ApiVersionsRequest)
+	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
+	if req.Version >= 3 && !(software.MatchString(req.ClientSoftwareName) && software.MatchString(req.ClientSoftwareVersion)) {
+		resp.ErrorCode = kerr.InvalidRequest.Code
+		return answer{resp: resp}
+	}
+	for key, a := range apis {
+		if a.handle == nil {
+			continue
+		}
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = int16(key), a.min, a.max
+		if key == int(kmsg.Produce) {
+			k.MinVersion = 0 // as Kafka says since librdkafka looks for it, though versions before 3 are refused (KAFKA-18659)
+		}
+		resp.ApiKeys = append(resp.ApiKeys, k)
+	}
+	return answer{resp: resp}
+}
+
+// unsupportedApiVersions answers a version that is not known: in version 0, with the range of this API alone (KIP-511).
+func unsupportedApiVersions() *kmsg.ApiVersionsResponse {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	k := kmsg.NewApiVersionsResponseApiKey()
+	a := apis[kmsg.ApiVersions.Int16()]
+	k.ApiKey, k.MinVersion, k.MaxVersion = int16(kmsg.ApiVersions), a.min, a.max
+	resp.ApiKeys = append(resp.ApiKeys, k)
+	return resp
+}

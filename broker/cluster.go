@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sordini-go/sordini/broker/internal/settings"
+)
+
+// Config says what [Start] starts. The zero value is one broker on a free port of the loopback interface, without topics.
+type Config struct {
+	// Brokers is how many brokers the cluster has; their node ids count from 1. Default 1.
+	Brokers int
+	// Listen is the address of the first broker, default "127.0.0.1:0". With port 0 every broker takes a free port; otherwise further brokers take
+	// the following ports.
+	Listen string
+	// Network is where the brokers listen. Default: TCP.
+	Network *Network
+	// Topics are created before Start returns.
+	Topics []Topic
+	// AutoCreateTopics creates a topic when a client that allows it asks for its metadata, as Kafka does by default.
+	AutoCreateTopics bool
+	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
+	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
+	Properties map[string]string
+	// Logger takes the brokers' log. Default: none.
+	Logger *slog.Logger
+}
+
+// Topic is a topic to create.
+type Topic struct {
+	Name string
+	// Partitions defaults to num.partitions, which is 1.
+	Partitions int
+	// ReplicationFactor defaults to default.replication.factor, which is 1.
+	ReplicationFactor int
+	// Configs are the topic's own settings under Kafka's names, such as cleanup.policy.
+	Configs map[string]string
+}
+
+// ErrClosed says that the cluster has been closed.
+var ErrClosed = errors.New("broker is closed")
+
+// Cluster is a running cluster. Its methods are safe for concurrent use.
+type Cluster struct {
+	id      string
+	log     *slog.Logger
+	network *Network // nil: TCP
+	nodes   []*node  // by node id minus 1
+	done    chan struct{}
+	wg      sync.WaitGroup
+
+	mu        sync.RWMutex // guards what follows
+	topics    map[string]*topic
+	topicByID map[topicID]*topic
+	settings  settings.Broker
+	nextPID   int64
+	closed    bool
+}
+
+// Start starts a cluster and returns when every broker listens. Whoever starts one closes it.
+func Start(cfg Config) (*Cluster, error) {
+	if cfg.Brokers == 0 {
+		cfg.Brokers = 1
+	}
+	if cfg.Brokers < 0 {
+		return nil, fmt.Errorf("start broker: %d brokers: must be at least 1", cfg.Brokers)
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	props := maps.Clone(cfg.Properties)
+	if props == nil {
+		props = map[string]string{}
+	}
+	if _, given := props["auto.create.topics.enable"]; !given {
+		props["auto.create.topics.enable"] = strconv.FormatBool(cfg.AutoCreateTopics)
+	}
+	values, err := settings.NewBroker(props)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	c := &Cluster{
+		id:        newID(),
+		log:       cfg.Logger,
+		network:   cfg.Network,
+		done:      make(chan struct{}),
+		topics:    make(map[string]*topic),
+		topicByID: make(map[topicID]*topic),
+		settings:  values,
+		nextPID:   1000,
+	}
+	if err := c.start(cfg); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) start(cfg Config) error {
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen address %q: %w", cfg.Listen, err)
+	}
+	first, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || first != 0 && first+uint64(cfg.Brokers)-1 > 65535 {
+		return fmt.Errorf("listen address %q: the port must be a number that leaves room for %d brokers", cfg.Listen, cfg.Brokers)
+	}
+	for i := range cfg.Brokers {
+		n := newNode(c, int32(i+1))
+		p := first
+		if p != 0 {
+			p += uint64(i)
+		}
+		if err := n.listen(net.JoinHostPort(host, strconv.FormatUint(p, 10))); err != nil {
+			return err
+		}
+		c.nodes = append(c.nodes, n)
+	}
+	for _, t := range cfg.Topics {
+		if _, err := c.createTopic(newTopicSpec(t)); err != nil {
+			return fmt.Errorf("create topic %s: %w", t.Name, err)
+		}
+	}
+	for _, n := range c.nodes {
+		n.serve()
+	}
+	return nil
+}
+
+// newID makes a random id as Kafka writes them: 16 bytes in base64 without padding.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Addrs returns the brokers' addresses in the order of their node ids, also of those that were killed.
+func (c *Cluster) Addrs() []string {
+	addrs := make([]string, len(c.nodes))
+	for i, n := range c.nodes {
+		addrs[i] = n.addr()
+	}
+	return addrs
+}
+
+// Dial connects to one of the cluster's addresses over the cluster's network. It has the shape of the dial function that clients take.
+func (c *Cluster) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c.network != nil {
+		return c.network.Dial(ctx, network, addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
+}
+
+// Close ends every connection and stops the brokers. It waits until nothing of the cluster runs any more. Closing again does nothing.
+func (c *Cluster) Close() error {
+	c.mu.Lock()
+	closed := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if !closed {
+		close(c.done)
+		for _, n := range c.nodes {
+			n.stop()
+		}
+	}
+	c.wg.Wait()
+	return nil
+}
+
+// node returns the broker with this id, nil where there is none.
+func (c *Cluster) node(id int32) *node {
+	if id < 1 || int(id) > len(c.nodes) {
+		return nil
+	}
+	return c.nodes[id-1]
+}
+
+// property reads the brokers' settings.
+func (c *Cluster) property() settings.Broker {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.settings
+}
+
+func nowMillis() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,186 @@
+package broker
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// conn is one client's connection to one broker. Its goroutine handles one request at a time.
+type conn struct {
+	node *node
+	id   uint64
+	nc   net.Conn
+	host string // the client's, as Kafka writes it in groups: "/127.0.0.1"
+	done chan struct{}
+	once sync.Once
+
+	in      *bufio.Reader
+	scratch []byte // frames that are not kept
+	out     []byte // the encoded response
+	pieces  net.Buffers
+
+	mu     sync.Mutex // guards client
+	client string     // the client id of the last request
+}
+
+// request is one request on its way through a handler.
+type request struct {
+	header
+	node *node
+	conn *conn
+	msg  kmsg.Request
+}
+
+// answer is what a handler gives back. The zero answer sends nothing, which is right for a produce request with acks=0.
+type answer struct {
+	resp  kmsg.Response
+	fetch *fetchResponse // sent instead of resp
+	close bool           // end the connection
+}
+
+func newConn(n *node, nc net.Conn, id uint64) *conn {
+	host, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+	if err != nil {
+		host = nc.RemoteAddr().String()
+	}
+	return &conn{node: n, id: id, nc: nc, host: "/" + host, done: make(chan struct{}), in: bufio.NewReaderSize(nc, 16<<10)}
+}
+
+// close ends the connection from any goroutine.
+func (c *conn) close() {
+	c.once.Do(func() {
+		close(c.done)
+		c.nc.Close()
+	})
+}
+
+// serve handles requests until the connection ends.
+func (c *conn) serve() {
+	defer c.close()
+	limit := c.node.cluster.property().Int("socket.request.max.bytes")
+	for {
+		err := c.serveOne(limit)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			c.node.cluster.log.Info("connection ended", "broker", c.node.id, "client", c.clientID(), "remote", c.nc.RemoteAddr(), "error", err)
+		}
+		return
+	}
+}
+
+func (c *conn) clientID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.client
+}
+
+// serveOne reads a request, handles it and writes the response.
+func (c *conn) serveOne(limit int) error {
+	frame, err := c.readFrame(limit)
+	if err != nil {
+		return err
+	}
+	if !c.node.awaitResumed(c) {
+		return net.ErrClosed
+	}
+	h, body, err := parseHeader(frame)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.client = h.client
+	c.mu.Unlock()
+	r := &request{header: h, node: c.node, conn: c}
+	a, ok := apiOf(h.key)
+	if !ok {
+		return fmt.Errorf("unknown api key %d: %w", h.key, errFrame)
+	}
+	if h.version < a.min || h.version > a.max {
+		if h.key != int16(kmsg.ApiVersions) {
+			return fmt.Errorf("%s version %d, served are %d to %d: %w", kmsg.NameForKey(h.key), h.version, a.min, a.max, errFrame)
+		}
+		return c.write(r, answer{resp: unsupportedApiVersions()})
+	}
+	r.msg = kmsg.RequestForKey(h.key)
+	r.msg.SetVersion(h.version)
+	if r.msg.IsFlexible() {
+		if body, err = skipTags(body); err != nil {
+			return err
+		}
+	}
+	if err := r.msg.ReadFrom(body); err != nil {
+		return fmt.Errorf("%s version %d: %w: %w", kmsg.NameForKey(h.key), h.version, errFrame, err)
+	}
+	res := a.handle(r)
+	if !c.node.awaitResumed(c) {
+		return net.ErrClosed
+	}
+	if res.close {
+		return io.EOF
+	}
+	return c.write(r, res)
+}
+
+// readFrame reads a frame into memory of its own where the handler keeps parts of it.
+func (c *conn) readFrame(limit int) ([]byte, error) {
+	head, err := c.in.Peek(6)
+	if err != nil {
+		return nil, err
+	}
+	if a, ok := apiOf(int16(binary.BigEndian.Uint16(head[4:]))); !ok || a.keeps {
+		return readFrame(c.in, limit, nil)
+	}
+	frame, err := readFrame(c.in, limit, c.scratch)
+	if err == nil && cap(frame) > cap(c.scratch) && cap(frame) <= maxScratch {
+		c.scratch = frame
+	}
+	return frame, err
+}
+
+// maxScratch is the largest buffer that a connection keeps between requests.
+const maxScratch = 64 << 10
+
+// write sends the response, if there is one.
+func (c *conn) write(r *request, a answer) error {
+	if a.resp == nil && a.fetch == nil {
+		return nil
+	}
+	buf := append(c.out[:0], 0, 0, 0, 0)
+	buf = binary.BigEndian.AppendUint32(buf, uint32(r.correlation))
+	if a.fetch != nil {
+		return c.writeFetch(buf, a.fetch)
+	}
+	if a.resp.IsFlexible() && a.resp.Key() != int16(kmsg.ApiVersions) { // clients read that before they know what the broker speaks
+		buf = append(buf, 0)
+	}
+	buf = a.resp.AppendTo(buf)
+	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4))
+	if cap(buf) <= maxScratch {
+		c.out = buf
+	}
+	_, err := c.nc.Write(buf)
+	return err
+}
+
+// wait blocks until ch is ready or d has passed. It reports false when the connection ended meanwhile.
+func (c *conn) wait(ch <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ch:
+	case <-t.C:
+	case <-c.done:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,93 @@
+package broker
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker/internal/settings"
+)
+
+func handleCreateTopics(r *request) answer {
+	req := r.msg.(*kmsg.CreateTopicsRequest)
+	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+	c := r.node.cluster
+	asked := make(map[string]int)
+	for i := range req.Topics {
+		asked[req.Topics[i].Topic]++
+	}
+	for i := range req.Topics {
+		q := &req.Topics[i]
+		if asked[q.Topic] == 0 {
+			continue // answered already
+		}
+		t := kmsg.NewCreateTopicsResponseTopic()
+		t.Topic = q.Topic
+		t.NumPartitions, t.ReplicationFactor = -1, -1
+		var created *topic
+		spec, err := specOf(q)
+		switch {
+		case asked[q.Topic] > 1:
+			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
+		case err != nil:
+		case req.ValidateOnly:
+			c.mu.RLock()
+			created, err = c.newTopicLocked(spec)
+			c.mu.RUnlock()
+		default:
+			created, err = c.createTopic(spec)
+		}
+		asked[q.Topic] = 0
+		t.ErrorCode, t.ErrorMessage = codeOf(err)
+		if err == nil {
+			c.describeCreated(&t, created)
+			if req.ValidateOnly {
+				t.TopicID = topicID{}
+			}
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return answer{resp: resp}
+}
+
+// specOf reads what a request asks for.
+func specOf(q *kmsg.CreateTopicsRequestTopic) (topicSpec, error) {
+	s := topicSpec{name: q.Topic, partitions: int(q.NumPartitions), replicas: int(q.ReplicationFactor), configs: map[string]string{}}
+	for _, kv := range q.Configs {
+		if kv.Value == nil {
+			return s, codef(kerr.InvalidConfig, "Null value not supported for topic configs: %s", kv.Name)
+		}
+		s.configs[kv.Name] = *kv.Value
+	}
+	if len(q.ReplicaAssignment) == 0 {
+		return s, nil
+	}
+	s.assigned = make([][]int32, len(q.ReplicaAssignment))
+	for _, a := range q.ReplicaAssignment {
+		if a.Partition < 0 || int(a.Partition) >= len(s.assigned) || s.assigned[a.Partition] != nil {
+			return s, codef(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+		}
+		s.assigned[a.Partition] = slices.Clone(a.Replicas)
+		if s.assigned[a.Partition] == nil {
+			s.assigned[a.Partition] = []int32{}
+		}
+	}
+	return s, nil
+}
+
+// describeCreated tells how the topic was made (KIP-525).
+func (c *Cluster) describeCreated(t *kmsg.CreateTopicsResponseTopic, created *topic) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t.TopicID = created.id
+	t.NumPartitions = int32(len(created.partitions))
+	t.ReplicationFactor = int16(len(created.partitions[0].leadership().replicas))
+	for i := range settings.Topics {
+		d := &settings.Topics[i]
+		v := settings.TopicValues(d, created.overrides, c.settings)[0]
+		kv := kmsg.NewCreateTopicsResponseTopicConfig()
+		kv.Name, kv.Value, kv.Source = d.Name, &v.Value, int8(v.Source)
+		t.Configs = append(t.Configs, kv)
+	}
+}

@@ -1,0 +1,34 @@
+// Package broker is an Apache Kafka cluster in process, for tests, examples and laptops. It speaks Kafka's wire protocol to unmodified clients of
+// every language, over TCP or over an in-memory [Network] that works inside testing/synctest; it can be asked what it holds, and told to fail.
+//
+//	cluster, err := broker.Start(broker.Config{Topics: []broker.Topic{{Name: "orders", Partitions: 12}}})
+//	if err != nil { … }
+//	defer cluster.Close()
+//	client := newClient(cluster.Addrs()) // any Kafka client
+//
+// Tests of Go code use package brokertest, which closes the cluster and shows its log and contents when a test fails.
+//
+// # What it is
+//
+// An executable description of how Kafka 4.3 behaves: versions of each API, error codes, the order of checks. It imports nothing of the SDK, so that
+// it is able to disagree with it. Everything is held in memory and gone when the process ends: the production engine is a real cluster, which is
+// what carries a service past one machine.
+//
+// # Ownership
+//
+// One goroutine serves each connection and handles its requests one after another, as Kafka does: while a request waits (a fetch for records, a join
+// for its group) nothing else of that connection is read. So a handler may simply block, and there is no purgatory to look after. State has three
+// kinds of owners: one lock for the cluster's metadata (which topics there are, which brokers live), one per partition for its leadership and its
+// log together, because an append has to see both at one moment, and one per group inside the coordinator. A lock of the metadata is taken before a
+// partition's, never after. Locks instead of one loop, because partitions have nothing in common: a loop would put all produce and fetch requests
+// behind one another, and hand every batch from one goroutine to the next.
+//
+// A batch is never copied: it stays in the frame in which it was received, its offset and epoch are written in place, and a fetch sends it from there.
+//
+// # What it does not do
+//
+//   - Compressed batches are not opened on their way in, except on compacted topics, so a malformed record inside a compressed batch is found by its
+//     consumer. Topics with a compression.type of their own get batches as they were sent.
+//   - A replica holds what its leader holds at once; followers do not lag.
+//   - Transactions, security, quotas, share groups, compaction and a data directory are not there yet.
+package broker

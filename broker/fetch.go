@@ -1,0 +1,155 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker/internal/records"
+	"github.com/sordini-go/sordini/broker/internal/storage"
+)
+
+// fetchPartition is one partition that a fetch reads, and what was read last.
+type fetchPartition struct {
+	name  string
+	id    topicID
+	index int32
+
+	offset      int64
+	maxBytes    int32
+	epoch       int32 // the leader's, as the client knows it; -1: it does not
+	lastEpoch   int32 // of the last record that the client read; -1: it does not say
+	part        *partition
+	err         error
+	result      fetchResult
+	batches     []records.Batch
+	bytes       int
+	hint        leadership // of the leader, where the client came to the wrong broker
+	hinted      bool
+	sentHW      int64 // what an incremental session has told the client last
+	sentStart   int64
+	sentFailure bool
+}
+
+// fetchResult is what a partition answers besides its batches.
+type fetchResult struct {
+	code                  int16
+	highWatermark, stable int64
+	start                 int64
+	divergingEpoch        int32
+	divergingEnd          int64
+	diverges              bool
+}
+
+func handleFetch(r *request) answer {
+	req := r.msg.(*kmsg.FetchRequest)
+	f, code := r.resolveFetch(req)
+	if code != 0 {
+		return answer{fetch: &fetchResponse{version: req.Version, code: code}}
+	}
+	limit := min(int(req.MaxBytes), r.node.cluster.property().Int("fetch.max.bytes"))
+	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	done := f.read(r, limit)
+	if !done(req.MinBytes) && req.MaxWaitMillis > 0 && len(f.parts) > 0 {
+		w := newWaiter()
+		for _, p := range f.parts {
+			if p.part != nil {
+				p.part.addWaiter(w)
+			}
+		}
+		defer func() {
+			for _, p := range f.parts {
+				if p.part != nil {
+					p.part.removeWaiter(w)
+				}
+			}
+		}()
+		for done = f.read(r, limit); !done(req.MinBytes); done = f.read(r, limit) {
+			left := time.Until(deadline)
+			if left <= 0 {
+				break
+			}
+			if !r.conn.wait(w.changed, left) {
+				return answer{close: true}
+			}
+		}
+	}
+	return answer{fetch: f.respond(r)}
+}
+
+// fetch is one fetch request, resolved.
+type fetch struct {
+	req   *kmsg.FetchRequest
+	parts []*fetchPartition
+}
+
+// resolveFetch lists the partitions that the request reads.
+func (r *request) resolveFetch(req *kmsg.FetchRequest) (*fetch, int16) {
+	f := &fetch{req: req}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			q := &t.Partitions[j]
+			f.parts = append(f.parts, &fetchPartition{
+				name: t.Topic, id: t.TopicID, index: q.Partition,
+				offset: q.FetchOffset, maxBytes: q.PartitionMaxBytes, epoch: q.CurrentLeaderEpoch, lastEpoch: q.LastFetchedEpoch,
+			})
+		}
+	}
+	return f, 0
+}
+
+// read looks at every partition once. It returns a function that says whether the response is due although there is still time.
+func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
+	total, failed := 0, false
+	for _, p := range f.parts {
+		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
+		p.batches, p.bytes = p.batches[:0], 0
+		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1}
+		if p.err == nil {
+			p.err = p.read(r.node.id, min(int(p.maxBytes), limit-total), total == 0, f.req.IsolationLevel)
+		}
+		p.result.code, _ = codeOf(p.err)
+		if errors.Is(p.err, kerr.NotLeaderForPartition) || errors.Is(p.err, kerr.FencedLeaderEpoch) {
+			p.hint, p.hinted = p.part.leadership(), true
+		}
+		failed = failed || p.err != nil || p.result.diverges
+		total += p.bytes
+	}
+	return func(minBytes int32) bool { return failed || total >= int(minBytes) }
+}
+
+// read takes what the partition has.
+func (p *fetchPartition) read(node int32, maxBytes int, must bool, isolation int8) error {
+	p.part.mu.Lock()
+	defer p.part.mu.Unlock()
+	if err := p.part.checkLeaderLocked(node, p.epoch); err != nil {
+		return err
+	}
+	log := p.part.log
+	if p.lastEpoch >= 0 {
+		epoch, end := log.EpochEnd(p.lastEpoch)
+		switch {
+		case epoch == storage.NoEpoch:
+			return kerr.OffsetOutOfRange
+		case epoch < p.lastEpoch || end < p.offset:
+			p.result = fetchResult{highWatermark: p.part.highWatermarkLocked(), stable: p.part.lastStableLocked(), start: log.Start(),
+				diverges: true, divergingEpoch: epoch, divergingEnd: end}
+			return nil
+		}
+	}
+	if p.offset < log.Start() || p.offset > log.End() {
+		return kerr.OffsetOutOfRange
+	}
+	p.result = fetchResult{highWatermark: p.part.highWatermarkLocked(), stable: p.part.lastStableLocked(), start: log.Start()}
+	end := p.result.highWatermark
+	if isolation == 1 {
+		end = p.result.stable
+	}
+	if maxBytes > 0 || must {
+		p.batches, p.bytes = log.Read(p.batches, p.offset, end, maxBytes, must)
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package broker
+
+import (
+	"encoding/binary"
+	"net"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker/internal/records"
+)
+
+// fetchResponse is a response to Fetch that is written without copying a batch: encoded fields in one buffer, and between them the batches where
+// they lie. TestFetchResponseIsWhatTheCodecReads compares it with kmsg in every version.
+type fetchResponse struct {
+	version int16
+	code    int16
+	session int32
+	topics  []fetchTopic
+	nodes   []*node
+}
+
+type fetchTopic struct {
+	name  string
+	id    topicID
+	parts []*fetchPartition
+}
+
+// respond groups what was read by topic.
+func (f *fetch) respond(r *request) *fetchResponse {
+	resp := &fetchResponse{version: f.req.Version}
+	for _, p := range f.parts {
+		n := len(resp.topics)
+		if n == 0 || resp.topics[n-1].name != p.name || resp.topics[n-1].id != p.id {
+			resp.topics = append(resp.topics, fetchTopic{name: p.name, id: p.id})
+			n++
+		}
+		resp.topics[n-1].parts = append(resp.topics[n-1].parts, p)
+		if p.hinted {
+			if n := r.node.cluster.node(p.hint.leader); n != nil && !slices.Contains(resp.nodes, n) {
+				resp.nodes = append(resp.nodes, n)
+			}
+		}
+	}
+	return resp
+}
+
+// writeFetch sends the response; buf holds its header up to the correlation id.
+func (c *conn) writeFetch(buf []byte, resp *fetchResponse) error {
+	w := pieceWriter{buf: buf, pieces: c.pieces[:0], flexible: resp.version >= 12}
+	if w.flexible {
+		w.buf = append(w.buf, 0)
+	}
+	resp.appendTo(&w)
+	size := len(w.buf) - 4
+	for _, cut := range w.cuts {
+		for _, b := range cut.batches {
+			size += len(b)
+		}
+	}
+	binary.BigEndian.PutUint32(w.buf, uint32(size))
+	if cap(w.buf) <= maxScratch {
+		c.out = w.buf
+	}
+	if len(w.cuts) == 0 {
+		_, err := c.nc.Write(w.buf)
+		return err
+	}
+	at := 0
+	for _, cut := range w.cuts {
+		w.pieces = append(w.pieces, w.buf[at:cut.at])
+		for _, b := range cut.batches {
+			w.pieces = append(w.pieces, b)
+		}
+		at = cut.at
+	}
+	w.pieces = append(w.pieces, w.buf[at:])
+	pending := w.pieces
+	_, err := pending.WriteTo(c.nc)
+	clear(w.pieces) // batches that retention drops must not be held here
+	c.pieces = w.pieces[:0]
+	return err
+}
+
+// pieceWriter encodes fields into buf and notes where batches go between them.
+type pieceWriter struct {
+	buf      []byte
+	cuts     []cut
+	pieces   net.Buffers
+	flexible bool
+}
+
+type cut struct {
+	at      int // in buf, after which the batches stand
+	batches []records.Batch
+}
+
+func (w *pieceWriter) int16(v int16) { w.buf = binary.BigEndian.AppendUint16(w.buf, uint16(v)) }
+func (w *pieceWriter) int32(v int32) { w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(v)) }
+func (w *pieceWriter) int64(v int64) { w.buf = binary.BigEndian.AppendUint64(w.buf, uint64(v)) }
+
+func (w *pieceWriter) length(n int) {
+	if w.flexible {
+		w.buf = binary.AppendUvarint(w.buf, uint64(n)+1)
+	} else {
+		w.int32(int32(n))
+	}
+}
+
+func (w *pieceWriter) string(s string) {
+	if w.flexible {
+		w.buf = binary.AppendUvarint(w.buf, uint64(len(s))+1)
+	} else {
+		w.int16(int16(len(s)))
+	}
+	w.buf = append(w.buf, s...)
+}
+
+func (w *pieceWriter) noTags() {
+	if w.flexible {
+		w.buf = append(w.buf, 0)
+	}
+}
+
+func (resp *fetchResponse) appendTo(w *pieceWriter) {
+	v := resp.version
+	w.int32(0) // throttle
+	if v >= 7 {
+		w.int16(resp.code)
+		w.int32(resp.session)
+	}
+	w.length(len(resp.topics))
+	for i := range resp.topics {
+		t := &resp.topics[i]
+		if v >= 13 {
+			w.buf = append(w.buf, t.id[:]...)
+		} else {
+			w.string(t.name)
+		}
+		w.length(len(t.parts))
+		for _, p := range t.parts {
+			p.appendTo(w, v)
+		}
+		w.noTags()
+	}
+	if !w.flexible {
+		return
+	}
+	if v < 16 || len(resp.nodes) == 0 {
+		w.noTags()
+		return
+	}
+	endpoints := pieceWriter{flexible: true}
+	endpoints.length(len(resp.nodes))
+	for _, n := range resp.nodes {
+		endpoints.int32(n.id)
+		endpoints.string(n.host)
+		endpoints.int32(n.port)
+		endpoints.length(-1) // no rack
+		endpoints.noTags()
+	}
+	w.buf = append(w.buf, 1)
+	w.tag(0, endpoints.buf)
+}
+
+func (w *pieceWriter) tag(key byte, value []byte) {
+	w.buf = append(w.buf, key)
+	w.buf = binary.AppendUvarint(w.buf, uint64(len(value)))
+	w.buf = append(w.buf, value...)
+}
+
+func (p *fetchPartition) appendTo(w *pieceWriter, v int16) {
+	w.int32(p.index)
+	w.int16(p.result.code)
+	w.int64(p.result.highWatermark)
+	w.int64(p.result.stable)
+	if v >= 5 {
+		w.int64(p.result.start)
+	}
+	w.length(-1) // aborted transactions: null
+	if v >= 11 {
+		w.int32(-1) // preferred read replica
+	}
+	w.length(p.bytes)
+	if len(p.batches) > 0 {
+		w.cuts = append(w.cuts, cut{at: len(w.buf), batches: p.batches})
+	}
+	if !w.flexible {
+		return
+	}
+	diverges := p.result.diverges
+	tags := byte(0)
+	if diverges {
+		tags++
+	}
+	if p.hinted {
+		tags++
+	}
+	w.buf = append(w.buf, tags)
+	if diverges {
+		e := pieceWriter{flexible: true}
+		e.int32(p.result.divergingEpoch)
+		e.int64(p.result.divergingEnd)
+		e.noTags()
+		w.tag(0, e.buf)
+	}
+	if p.hinted {
+		e := pieceWriter{flexible: true}
+		e.int32(p.hint.leader)
+		e.int32(p.hint.epoch)
+		e.noTags()
+		w.tag(1, e.buf)
+	}
+}
+
+// response turns it into kmsg's type, for tests and logs.
+func (resp *fetchResponse) response() *kmsg.FetchResponse {
+	r := kmsg.NewPtrFetchResponse()
+	r.Version, r.ErrorCode, r.SessionID = resp.version, resp.code, resp.session
+	for _, t := range resp.topics {
+		rt := kmsg.NewFetchResponseTopic()
+		rt.Topic, rt.TopicID = t.name, t.id
+		for _, p := range t.parts {
+			rp := kmsg.NewFetchResponseTopicPartition()
+			rp.Partition, rp.ErrorCode = p.index, p.result.code
+			rp.HighWatermark, rp.LastStableOffset, rp.LogStartOffset = p.result.highWatermark, p.result.stable, p.result.start
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		r.Topics = append(r.Topics, rt)
+	}
+	return r
+}

@@ -1,0 +1,106 @@
+package settings
+
+import (
+	"math"
+	"strconv"
+)
+
+const (
+	maxInt   = math.MaxInt32
+	maxLong  = math.MaxInt64
+	maxLongS = "9223372036854775807"
+	maxIntS  = "2147483647"
+)
+
+var (
+	policies       = []string{"compact", "delete"}
+	timestampTypes = []string{"CreateTime", "LogAppendTime"}
+	compressions   = []string{"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"}
+)
+
+// Topics defines the settings of a topic, sorted by name. Defaults and bounds were read off Apache Kafka 4.3.1.
+var Topics = sorted([]Def{
+	{Name: "cleanup.policy", Kind: List, Default: "delete", Synonyms: []string{"log.cleanup.policy"}, oneOf: policies},
+	{Name: "compression.gzip.level", Kind: Int, Default: "-1", Synonyms: []string{"compression.gzip.level"}, min: -1, max: 9},
+	{Name: "compression.lz4.level", Kind: Int, Default: "9", Synonyms: []string{"compression.lz4.level"}, min: 1, max: 17},
+	{Name: "compression.type", Kind: String, Default: "producer", Synonyms: []string{"compression.type"}, oneOf: compressions},
+	{Name: "compression.zstd.level", Kind: Int, Default: "3", Synonyms: []string{"compression.zstd.level"}, min: -131072, max: 22},
+	{Name: "delete.retention.ms", Kind: Long, Default: "86400000", Synonyms: []string{"log.cleaner.delete.retention.ms"}, max: maxLong},
+	{Name: "file.delete.delay.ms", Kind: Long, Default: "60000", Synonyms: []string{"log.segment.delete.delay.ms"}, max: maxLong},
+	{Name: "flush.messages", Kind: Long, Default: maxLongS, Synonyms: []string{"log.flush.interval.messages"}, min: 1, max: maxLong},
+	{Name: "flush.ms", Kind: Long, Default: maxLongS, Synonyms: []string{"log.flush.interval.ms"}, max: maxLong},
+	{Name: "follower.replication.throttled.replicas", Kind: List},
+	{Name: "index.interval.bytes", Kind: Int, Default: "4096", Synonyms: []string{"log.index.interval.bytes"}, max: maxInt},
+	{Name: "leader.replication.throttled.replicas", Kind: List},
+	{Name: "local.retention.bytes", Kind: Long, Default: "-2", Synonyms: []string{"log.local.retention.bytes"}, min: -2, max: maxLong},
+	{Name: "local.retention.ms", Kind: Long, Default: "-2", Synonyms: []string{"log.local.retention.ms"}, min: -2, max: maxLong},
+	{Name: "max.compaction.lag.ms", Kind: Long, Default: maxLongS, Synonyms: []string{"log.cleaner.max.compaction.lag.ms"}, min: 1, max: maxLong},
+	{Name: "max.message.bytes", Kind: Int, Default: "1048588", Synonyms: []string{"message.max.bytes"}, max: maxInt},
+	{Name: "message.timestamp.after.max.ms", Kind: Long, Default: "3600000", Synonyms: []string{"log.message.timestamp.after.max.ms"}, max: maxLong},
+	{Name: "message.timestamp.before.max.ms", Kind: Long, Default: maxLongS, Synonyms: []string{"log.message.timestamp.before.max.ms"}, max: maxLong},
+	{Name: "message.timestamp.type", Kind: String, Default: "CreateTime", Synonyms: []string{"log.message.timestamp.type"}, oneOf: timestampTypes},
+	{Name: "min.cleanable.dirty.ratio", Kind: Double, Default: "0.5", Synonyms: []string{"log.cleaner.min.cleanable.ratio"}, max: 1},
+	{Name: "min.compaction.lag.ms", Kind: Long, Default: "0", Synonyms: []string{"log.cleaner.min.compaction.lag.ms"}, max: maxLong},
+	{Name: "min.insync.replicas", Kind: Int, Default: "1", Synonyms: []string{"min.insync.replicas"}, min: 1, max: maxInt},
+	{Name: "preallocate", Kind: Boolean, Default: "false", Synonyms: []string{"log.preallocate"}},
+	{Name: "remote.log.copy.disable", Kind: Boolean, Default: "false"},
+	{Name: "remote.log.delete.on.disable", Kind: Boolean, Default: "false"},
+	{Name: "remote.storage.enable", Kind: Boolean, Default: "false"},
+	{Name: "retention.bytes", Kind: Long, Default: "-1", Synonyms: []string{"log.retention.bytes"}},
+	{Name: "retention.ms", Kind: Long, Default: "604800000", Synonyms: []string{"log.retention.ms"}, min: -1, max: maxLong},
+	{Name: "segment.bytes", Kind: Int, Default: "1073741824", Synonyms: []string{"log.segment.bytes"}, min: 1 << 20, max: maxInt},
+	{Name: "segment.index.bytes", Kind: Int, Default: "10485760", Synonyms: []string{"log.index.size.max.bytes"}, min: 4, max: maxInt},
+	{Name: "segment.jitter.ms", Kind: Long, Default: "0", Synonyms: []string{"log.roll.jitter.ms"}, max: maxLong},
+	{Name: "segment.ms", Kind: Long, Default: "604800000", Synonyms: []string{"log.roll.ms"}, min: 1, max: maxLong},
+	{Name: "unclean.leader.election.enable", Kind: Boolean, Default: "false", Synonyms: []string{"unclean.leader.election.enable"}},
+})
+
+// Brokers defines the settings of a broker that the reference broker knows, sorted by name: those that topics fall back to and those that it acts
+// upon itself.
+var Brokers = sorted(append(synonymDefs(), []Def{
+	{Name: "auto.create.topics.enable", Kind: Boolean, Default: "true", ReadOnly: true},
+	{Name: "broker.session.timeout.ms", Kind: Int, Default: "9000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "connections.max.idle.ms", Kind: Long, Default: "600000", ReadOnly: true},
+	{Name: "default.replication.factor", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "delete.topic.enable", Kind: Boolean, Default: "true", ReadOnly: true},
+	{Name: "fetch.max.bytes", Kind: Int, Default: "57671680", ReadOnly: true, min: 1024, max: maxInt},
+	{Name: "group.consumer.heartbeat.interval.ms", Kind: Int, Default: "5000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.consumer.max.session.timeout.ms", Kind: Int, Default: "60000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.consumer.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.consumer.min.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.consumer.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
+	// Kafka's default is 3000, so that the members of a group that starts are gathered; a test would only wait for it.
+	{Name: "group.initial.rebalance.delay.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
+	{Name: "group.max.session.timeout.ms", Kind: Int, Default: "1800000", ReadOnly: true, max: maxInt},
+	{Name: "group.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.min.session.timeout.ms", Kind: Int, Default: "6000", ReadOnly: true, max: maxInt},
+	{Name: "log.retention.check.interval.ms", Kind: Long, Default: "300000", ReadOnly: true, min: 1, max: maxLong},
+	{Name: "log.retention.hours", Kind: Int, Default: "168", ReadOnly: true},
+	{Name: "log.retention.minutes", Kind: Int, Unset: true, ReadOnly: true},
+	{Name: "log.roll.hours", Kind: Int, Default: "168", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "log.roll.jitter.hours", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
+	{Name: "max.incremental.fetch.session.cache.slots", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
+	{Name: "num.partitions", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "offset.metadata.max.bytes", Kind: Int, Default: "4096", ReadOnly: true},
+	{Name: "offsets.retention.check.interval.ms", Kind: Long, Default: "600000", ReadOnly: true, min: 1, max: maxLong},
+	{Name: "offsets.retention.minutes", Kind: Int, Default: "10080", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "offsets.topic.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "producer.id.expiration.ms", Kind: Int, Default: "86400000", min: 1, max: maxInt},
+	{Name: "socket.request.max.bytes", Kind: Int, Default: strconv.Itoa(100 << 20), ReadOnly: true, min: 1, max: maxInt},
+}...))
+
+// synonymDefs are the broker's settings that a topic's falls back to: same kind, same default, same bounds.
+func synonymDefs() (defs []Def) {
+	unset := map[string]bool{"log.retention.ms": true, "log.roll.ms": true, "log.roll.jitter.ms": true, "log.flush.interval.ms": true}
+	for _, t := range Topics {
+		for _, s := range t.Synonyms {
+			d := t
+			d.Name, d.Synonyms = s, nil
+			if unset[s] {
+				d.Default, d.Unset = "", true
+			}
+			defs = append(defs, d)
+		}
+	}
+	return defs
+}

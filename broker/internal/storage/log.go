@@ -1,0 +1,190 @@
+package storage
+
+import (
+	"sort"
+
+	"github.com/sordini-go/sordini/broker/internal/records"
+)
+
+// Log is the log of one replica. See the package's comment for who may touch it.
+type Log struct {
+	segments []*segment // the last is the active one; never empty
+	start    int64      // first offset that may be read
+	end      int64      // the offset that the next record gets
+	epochs   epochs
+
+	producers map[int64]*producer
+}
+
+// segment is what retention removes at once.
+type segment struct {
+	base    int64
+	batches []records.Batch
+	bytes   int64
+	maxTime int64 // largest timestamp of a record, milliseconds
+	first   int64 // timestamp of the first batch, for segment.ms
+}
+
+// Limits are the settings of a topic that an append obeys.
+type Limits struct {
+	SegmentBytes int64
+	SegmentMs    int64
+	AppendTime   bool // message.timestamp.type=LogAppendTime
+}
+
+// Appended says where a batch went.
+type Appended struct {
+	Base      int64
+	Time      int64 // the log append time, or -1
+	Duplicate bool  // the batch had been appended before; nothing was done
+}
+
+// NewLog returns an empty log.
+func NewLog() *Log {
+	return &Log{segments: []*segment{{maxTime: -1}}, producers: make(map[int64]*producer)}
+}
+
+// Start is the first offset that may be read.
+func (l *Log) Start() int64 { return l.start }
+
+// End is the offset that the next record gets.
+func (l *Log) End() int64 { return l.end }
+
+// Bytes is the size of what is held.
+func (l *Log) Bytes() (n int64) {
+	for _, s := range l.segments {
+		n += s.bytes
+	}
+	return n
+}
+
+// BeginEpoch notes that a leader of this epoch begins at the log's end.
+func (l *Log) BeginEpoch(epoch int32) { l.epochs.assign(epoch, l.end) }
+
+// LatestEpoch is the newest epoch that the log knows, or NoEpoch.
+func (l *Log) LatestEpoch() int32 { return l.epochs.latest() }
+
+// EpochAt is the epoch that wrote offset.
+func (l *Log) EpochAt(offset int64) int32 { return l.epochs.at(offset) }
+
+// EpochEnd returns the largest epoch that is not above the one asked for and the offset at which it ended, or NoEpoch and NoOffset (KIP-101, KIP-279).
+func (l *Log) EpochEnd(epoch int32) (int32, int64) { return l.epochs.end(epoch, l.end) }
+
+// Append takes a batch that has been checked: it gives it its offset and the epoch, in place, and keeps it. The caller must not touch it again.
+// It fails with [ErrOutOfOrderSequence] or [ErrProducerEpoch], and answers a batch that it has already as it did the first time.
+func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appended, error) {
+	id := b.ProducerID()
+	var p *producer
+	if id != records.NoProducer {
+		if p = l.producers[id]; p != nil {
+			if a := p.duplicate(b); a != nil {
+				return Appended{Base: a.base, Time: a.time, Duplicate: true}, nil
+			}
+		}
+		if err := p.check(b); err != nil {
+			return Appended{}, err
+		}
+	}
+	res := Appended{Base: l.end, Time: -1}
+	b.SetBaseOffset(l.end)
+	b.SetLeaderEpoch(epoch)
+	if lim.AppendTime {
+		b.SetLogAppendTime(now)
+		res.Time = now
+	}
+	l.epochs.assign(epoch, l.end)
+	if id != records.NoProducer {
+		if p == nil {
+			p = &producer{epoch: b.ProducerEpoch()}
+			l.producers[id] = p
+		}
+		p.remember(b, res.Time, now)
+	}
+	s := l.active(b, lim)
+	if len(s.batches) == 0 {
+		s.first = b.MaxTimestamp()
+	}
+	s.batches = append(s.batches, b)
+	s.bytes += int64(len(b))
+	s.maxTime = max(s.maxTime, b.MaxTimestamp())
+	l.end = b.LastOffset() + 1
+	return res, nil
+}
+
+// active returns the segment that b goes into, after rolling where the limits ask for it.
+func (l *Log) active(b records.Batch, lim Limits) *segment {
+	s := l.segments[len(l.segments)-1]
+	if len(s.batches) == 0 {
+		return s
+	}
+	full := lim.SegmentBytes > 0 && s.bytes+int64(len(b)) > lim.SegmentBytes
+	old := lim.SegmentMs > 0 && b.MaxTimestamp()-s.first > lim.SegmentMs
+	if full || old {
+		s = &segment{base: l.end, maxTime: -1}
+		l.segments = append(l.segments, s)
+	}
+	return s
+}
+
+// Read appends to dst batches from the one that holds offset up to, not including, limit: as many as fit into maxBytes, and the first in any case
+// when must is set. It returns them with their size. The offset must lie within the log.
+func (l *Log) Read(dst []records.Batch, offset, limit int64, maxBytes int, must bool) ([]records.Batch, int) {
+	size := 0
+	for b := range l.from(offset) {
+		if b.BaseOffset() >= limit {
+			break
+		}
+		if size+len(b) > maxBytes && (size > 0 || !must) {
+			break
+		}
+		dst = append(dst, b)
+		size += len(b)
+	}
+	return dst, size
+}
+
+// from yields the batches from the one that holds offset, or the next where none does.
+func (l *Log) from(offset int64) func(yield func(records.Batch) bool) {
+	return func(yield func(records.Batch) bool) {
+		i := sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base > offset })
+		for i = max(i-1, 0); i < len(l.segments); i++ {
+			batches := l.segments[i].batches
+			j := sort.Search(len(batches), func(j int) bool { return batches[j].LastOffset() >= offset })
+			for ; j < len(batches); j++ {
+				if !yield(batches[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Batches yields every batch from offset on.
+func (l *Log) Batches(offset int64) func(yield func(records.Batch) bool) { return l.from(offset) }
+
+// DropBefore moves the start of the log to offset and lets go of the batches that lie wholly before it.
+func (l *Log) DropBefore(offset int64) {
+	if offset <= l.start {
+		return
+	}
+	l.start = min(offset, l.end)
+	l.epochs.trimStart(l.start)
+	for len(l.segments) > 1 && l.segments[1].base <= l.start {
+		l.segments[0] = nil
+		l.segments = l.segments[1:]
+	}
+	s := l.segments[0]
+	n := sort.Search(len(s.batches), func(i int) bool { return s.batches[i].LastOffset() >= l.start })
+	for _, b := range s.batches[:n] {
+		s.bytes -= int64(len(b))
+	}
+	clear(s.batches[:n])
+	s.batches = s.batches[n:]
+	s.base = max(s.base, min(l.start, l.end))
+	if len(s.batches) > 0 {
+		s.base = s.batches[0].BaseOffset()
+	} else {
+		s.batches = nil
+		s.maxTime = -1
+	}
+}

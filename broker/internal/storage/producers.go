@@ -1,0 +1,94 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sordini-go/sordini/broker/internal/records"
+)
+
+// Errors of an idempotent producer's batch, to be matched with errors.Is. Each is one of Kafka's codes.
+var (
+	// ErrOutOfOrderSequence is OUT_OF_ORDER_SEQUENCE_NUMBER: a batch is missing before this one, or it is older than the window.
+	ErrOutOfOrderSequence = errors.New("out of order sequence")
+	// ErrProducerEpoch is INVALID_PRODUCER_EPOCH: a newer instance of the producer has written.
+	ErrProducerEpoch = errors.New("old producer epoch")
+)
+
+// window is how many batches of a producer a broker remembers, and so how many may be in flight (KIP-98).
+const window = 5
+
+// producer is what one partition knows of one idempotent producer.
+type producer struct {
+	epoch    int16
+	batches  [window]appended // a ring; the newest stands at (first+n-1)%window
+	first, n int
+	lastTime int64 // milliseconds; for expiry
+}
+
+// appended is one remembered batch.
+type appended struct {
+	firstSeq, lastSeq int32
+	base              int64
+	time              int64 // the log append time that was answered, or -1
+}
+
+func (p *producer) newest() *appended { return &p.batches[(p.first+p.n-1)%window] }
+
+// duplicate returns the batch that has been appended with these sequence numbers.
+func (p *producer) duplicate(b records.Batch) *appended {
+	if p.epoch != b.ProducerEpoch() {
+		return nil
+	}
+	for i := range p.n {
+		a := &p.batches[(p.first+i)%window]
+		if a.firstSeq == b.BaseSequence() && a.lastSeq == b.LastSequence() {
+			return a
+		}
+	}
+	return nil
+}
+
+// check says whether the batch may be appended next. A producer that is not known may begin at any number: its state may have been lost to
+// retention or DeleteRecords.
+func (p *producer) check(b records.Batch) error {
+	epoch, seq := b.ProducerEpoch(), b.BaseSequence()
+	switch {
+	case p == nil:
+		return nil
+	case epoch < p.epoch:
+		return fmt.Errorf("producer id %d: epoch %d, current is %d: %w", b.ProducerID(), epoch, p.epoch, ErrProducerEpoch)
+	case epoch > p.epoch:
+		if seq != 0 {
+			return fmt.Errorf("producer id %d: sequence %d with the new epoch %d, must be 0: %w", b.ProducerID(), seq, epoch, ErrOutOfOrderSequence)
+		}
+	case p.n > 0:
+		last := p.newest().lastSeq
+		if next := nextSequence(last); seq != next {
+			return fmt.Errorf("producer id %d: sequence %d after %d: %w", b.ProducerID(), seq, last, ErrOutOfOrderSequence)
+		}
+	}
+	return nil
+}
+
+// remember notes an appended batch.
+func (p *producer) remember(b records.Batch, appendTime, now int64) {
+	if b.ProducerEpoch() != p.epoch {
+		*p = producer{epoch: b.ProducerEpoch()}
+	}
+	if p.n == window {
+		p.first = (p.first + 1) % window
+		p.n--
+	}
+	p.n++
+	*p.newest() = appended{firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(), base: b.BaseOffset(), time: appendTime}
+	p.lastTime = now
+}
+
+func nextSequence(s int32) int32 {
+	if s == math.MaxInt32 {
+		return 0
+	}
+	return s + 1
+}

@@ -1,0 +1,124 @@
+package broker
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// unknownOperations is what authorized operations are where they were not asked for (KIP-430).
+const unknownOperations = -2147483648
+
+func handleMetadata(r *request) answer {
+	req := r.msg.(*kmsg.MetadataRequest)
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	c := r.node.cluster
+	for _, n := range c.liveNodes() {
+		b := kmsg.NewMetadataResponseBroker()
+		b.NodeID, b.Host, b.Port = n.id, n.host, n.port
+		resp.Brokers = append(resp.Brokers, b)
+	}
+	resp.ControllerID = c.controllerID()
+	resp.ClusterID = &c.id
+	resp.AuthorizedOperations = unknownOperations
+
+	all := req.Topics == nil || req.Version == 0 && len(req.Topics) == 0
+	if all {
+		c.mu.RLock()
+		names := slices.Sorted(maps.Keys(c.topics))
+		c.mu.RUnlock()
+		for _, name := range names {
+			if t := c.lookup(name); t != nil {
+				resp.Topics = append(resp.Topics, c.describeTopic(t))
+			}
+		}
+		return answer{resp: resp}
+	}
+	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && c.property().Bool("auto.create.topics.enable")
+	for i := range req.Topics {
+		resp.Topics = append(resp.Topics, c.metadataOf(&req.Topics[i], mayCreate))
+	}
+	return answer{resp: resp}
+}
+
+// metadataOf answers for one topic that was asked for by name or by id. A topic that is created now is answered as unknown, as Kafka does: it has no
+// leaders yet when Kafka answers, and clients ask again.
+func (c *Cluster) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.AuthorizedOperations = unknownOperations
+	if q.TopicID != (topicID{}) {
+		c.mu.RLock()
+		known := c.topicByID[q.TopicID]
+		c.mu.RUnlock()
+		if known == nil {
+			t.TopicID, t.ErrorCode = q.TopicID, kerr.UnknownTopicID.Code
+			return t
+		}
+		return c.describeTopic(known)
+	}
+	var name string
+	if q.Topic != nil {
+		name = *q.Topic
+	}
+	if known := c.lookup(name); known != nil {
+		return c.describeTopic(known)
+	}
+	t.Topic = &name
+	t.ErrorCode = kerr.UnknownTopicOrPartition.Code
+	if err := checkTopicName(name); err != nil {
+		t.ErrorCode, _ = codeOf(err)
+	} else if mayCreate {
+		if _, err := c.createTopic(topicSpec{name: name, partitions: -1, replicas: -1}); err != nil {
+			if code, _ := codeOf(err); code != kerr.TopicAlreadyExists.Code {
+				t.ErrorCode = code
+			}
+		}
+	}
+	return t
+}
+
+func (c *Cluster) describeTopic(known *topic) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.Topic, t.TopicID = &known.name, known.id
+	t.AuthorizedOperations = unknownOperations
+	c.mu.RLock()
+	partitions := known.partitions
+	c.mu.RUnlock()
+	t.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(partitions))
+	for i, part := range partitions {
+		l := part.leadership()
+		p := &t.Partitions[i]
+		p.Default()
+		p.Partition, p.Leader, p.LeaderEpoch, p.Replicas, p.ISR = part.index, l.leader, l.epoch, l.replicas, l.isr
+		for _, id := range l.replicas {
+			if !slices.Contains(l.isr, id) && !c.node(id).isAlive() {
+				p.OfflineReplicas = append(p.OfflineReplicas, id)
+			}
+		}
+		if l.leader == noLeader {
+			p.ErrorCode = kerr.LeaderNotAvailable.Code
+		}
+	}
+	return t
+}
+
+// liveNodes returns the brokers that run, in the order of their ids.
+func (c *Cluster) liveNodes() []*node {
+	var live []*node
+	for _, n := range c.nodes {
+		if n.isAlive() {
+			live = append(live, n)
+		}
+	}
+	return live
+}
+
+// controllerID is the broker that clients send what concerns the whole cluster to. Any broker would do.
+func (c *Cluster) controllerID() int32 {
+	if live := c.liveNodes(); len(live) > 0 {
+		return live[0].id
+	}
+	return noLeader
+}

@@ -1,0 +1,138 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// node is one broker of the cluster.
+type node struct {
+	id      int32
+	cluster *Cluster
+	host    string // as advertised
+	port    int32
+
+	mu       sync.Mutex // guards what follows
+	listener net.Listener
+	conns    map[*conn]struct{}
+	alive    bool
+	resumed  chan struct{} // closed while the broker runs; open while it is paused
+	nextConn uint64
+}
+
+func newNode(c *Cluster, id int32) *node {
+	n := &node{id: id, cluster: c, conns: make(map[*conn]struct{}), resumed: make(chan struct{})}
+	close(n.resumed)
+	return n
+}
+
+// listen opens the broker's listener; serve begins to accept.
+func (n *node) listen(addr string) (err error) {
+	var l net.Listener
+	if n.cluster.network != nil {
+		l, err = n.cluster.network.Listen(addr)
+	} else {
+		l, err = net.Listen("tcp", addr)
+	}
+	if err != nil {
+		return fmt.Errorf("broker %d: %w", n.id, err)
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		l.Close()
+		return fmt.Errorf("broker %d: address %s: %w", n.id, l.Addr(), err)
+	}
+	p, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		l.Close()
+		return fmt.Errorf("broker %d: address %s: %w", n.id, l.Addr(), err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // nobody can connect to a wildcard
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.host, n.port, n.listener, n.alive = host, int32(p), l, true
+	return nil
+}
+
+func (n *node) addr() string { return net.JoinHostPort(n.host, strconv.Itoa(int(n.port))) }
+
+// serve accepts connections until the listener is closed.
+func (n *node) serve() {
+	n.mu.Lock()
+	l := n.listener
+	n.mu.Unlock()
+	n.cluster.wg.Go(func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				if !errors.Is(err, net.ErrClosed) {
+					n.cluster.log.Error("accept failed, broker takes no more connections", "broker", n.id, "error", err)
+				}
+				return
+			}
+			n.start(nc, l)
+		}
+	})
+}
+
+// start serves a connection, unless the broker has stopped since it was accepted.
+func (n *node) start(nc net.Conn, l net.Listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listener != l {
+		nc.Close()
+		return
+	}
+	n.nextConn++
+	c := newConn(n, nc, n.nextConn)
+	n.conns[c] = struct{}{}
+	n.cluster.wg.Go(func() {
+		c.serve()
+		n.mu.Lock()
+		delete(n.conns, c)
+		n.mu.Unlock()
+	})
+}
+
+// stop closes the listener and every connection. It does not wait.
+func (n *node) stop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alive = false
+	if n.listener != nil {
+		n.listener.Close()
+		n.listener = nil
+	}
+	for c := range n.conns {
+		c.close()
+	}
+}
+
+func (n *node) isAlive() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.alive
+}
+
+// awaitResumed blocks while the broker is paused. It reports false when the connection ended meanwhile.
+func (n *node) awaitResumed(c *conn) bool {
+	n.mu.Lock()
+	resumed := n.resumed
+	n.mu.Unlock()
+	select {
+	case <-resumed:
+		return true
+	default:
+	}
+	select {
+	case <-resumed:
+		return true
+	case <-c.done:
+		return false
+	}
+}

@@ -64,10 +64,14 @@ func (m *Manager) listGroups(c call, req *kmsg.ListGroupsRequest) {
 		m.answer(c, &kmsg.ListGroupsResponse{ErrorCode: kerr.CoordinatorNotAvailable.Code})
 		return
 	}
+	states := make([]string, len(req.StatesFilter))
+	for i, s := range req.StatesFilter {
+		states[i] = strings.TrimSpace(s) // as Kafka does, and not for types
+	}
 	resp := new(kmsg.ListGroupsResponse)
 	for _, name := range slices.Sorted(maps.Keys(m.groups)) {
 		g := m.groups[name].classic
-		if !listed(req.StatesFilter, string(g.state)) || !listed(req.TypesFilter, typeClassic) {
+		if !listed(states, string(g.state)) || !listed(req.TypesFilter, typeClassic) {
 			continue
 		}
 		resp.Groups = append(resp.Groups, kmsg.ListGroupsResponseGroup{
@@ -79,7 +83,7 @@ func (m *Manager) listGroups(c call, req *kmsg.ListGroupsRequest) {
 
 func listed(filter []string, what string) bool {
 	return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool {
-		return strings.EqualFold(strings.TrimSpace(f), what)
+		return strings.EqualFold(f, what)
 	})
 }
 

@@ -85,6 +85,7 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 	m.mu.Lock()
 	defer m.unlock()
 	if len(topics) > 0 { // else Kafka does not even look at the group
+		made := m.groups[req.Group] == nil
 		g, err := m.mayCommit(req)
 		for _, t := range topics {
 			for _, p := range t.partitions {
@@ -94,6 +95,9 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 				}
 				accepted.add(byID, t.name, t.id, p.Partition, err)
 			}
+		}
+		if made && g != nil && len(g.offsets) == 0 {
+			m.drop(g) // nothing of it was written
 		}
 	}
 	m.answer(c, &kmsg.OffsetCommitResponse{Topics: append(refused, accepted...).merged(byID, len(refused))})

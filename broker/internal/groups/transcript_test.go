@@ -1,0 +1,356 @@
+package groups
+
+import (
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The transcripts in testdata are what Apache Kafka 4.3.1 answered to the
+// scenarios of scenarios_test.go. They are recorded anew by
+//
+//	go test -run TestAnswersAsKafka -args -kafka 127.0.0.1:9092
+//
+// on a broker with group.min.session.timeout.ms=500,
+// group.initial.rebalance.delay.ms=200 and group.max.size=3.
+var kafka = flag.String("kafka", "", "record the transcripts from the Kafka broker at this `address`")
+
+// settle is how long a step may take to show its effect. Kafka appends with a
+// linger, so this is well above that; here it is virtual time.
+const settle = 250 * time.Millisecond
+
+func TestAnswersAsKafka(t *testing.T) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			file := filepath.Join("testdata", "kafka-4.3.1", sc.name+".txt")
+			if *kafka != "" {
+				t.Parallel()
+				s := newScript(t, newWire(t, *kafka))
+				sc.run(s)
+				if err := os.WriteFile(file, []byte(s.text.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				target := newLocal(t)
+				defer target.m.Close()
+				s := newScript(t, target)
+				sc.run(s)
+				compare(t, string(want), s.text.String())
+			})
+		})
+	}
+}
+
+func compare(t *testing.T, want, have string) {
+	t.Helper()
+	w, h := strings.Split(want, "\n"), strings.Split(have, "\n")
+	for i := range max(len(w), len(h)) {
+		var a, b string
+		if i < len(w) {
+			a = w[i]
+		}
+		if i < len(h) {
+			b = h[i]
+		}
+		if a != b {
+			step := i
+			for step > 0 && !strings.HasPrefix(w[min(step, len(w)-1)], ">") {
+				step--
+			}
+			t.Fatalf("line %d, after %s\nKafka: %s\nhere:  %s", i+1, w[min(step, len(w)-1)], a, b)
+		}
+	}
+}
+
+// target is what a script talks to.
+type target interface {
+	send(req kmsg.Request, reply func(kmsg.Response))
+	topicID(name string) [16]byte
+}
+
+// local is a Manager of ours.
+type local struct {
+	t *testing.T
+	m *Manager
+}
+
+// testTopics are the topics that exist in every scenario.
+var testTopics = map[string]int32{"orders": 3, "payments": 2}
+
+func localID(name string) (id [16]byte, ok bool) {
+	_, ok = testTopics[name]
+	if ok {
+		copy(id[:], name)
+	}
+	return id, ok
+}
+
+func newLocal(t *testing.T) *local {
+	return &local{t, New(Config{
+		TopicExists: func(topic string, p int32) bool { return p >= 0 && p < testTopics[topic] },
+		TopicID:     localID,
+		TopicName: func(id [16]byte) (string, bool) {
+			for name := range testTopics {
+				if x, _ := localID(name); x == id {
+					return name, true
+				}
+			}
+			return "", false
+		},
+		MinSession: 500 * time.Millisecond, InitialRebalanceDelay: 200 * time.Millisecond, MaxSize: 3,
+	})}
+}
+
+func (l *local) topicID(name string) [16]byte { id, _ := localID(name); return id }
+
+func (l *local) send(req kmsg.Request, reply func(kmsg.Response)) {
+	in := reflect.New(reflect.TypeOf(req).Elem()).Interface().(kmsg.Request)
+	rewire(l.t, req, in)
+	l.m.Handle(Client{ID: "app", Host: "/127.0.0.1"}, in, func(resp kmsg.Response) {
+		out := in.ResponseKind()
+		rewire(l.t, resp, out)
+		reply(out)
+	})
+}
+
+// wire is a Kafka broker. Each request has a connection of its own: Kafka does
+// not read on from one whose request waits.
+type wire struct {
+	t    *testing.T
+	addr string
+	ids  map[string][16]byte
+}
+
+func newWire(t *testing.T, addr string) *wire {
+	w := &wire{t: t, addr: addr, ids: make(map[string][16]byte)}
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Version, create.TimeoutMillis = 7, 10000
+	meta := kmsg.NewPtrMetadataRequest()
+	meta.Version = 12
+	for name, n := range testTopics {
+		ct := kmsg.NewCreateTopicsRequestTopic()
+		ct.Topic, ct.NumPartitions, ct.ReplicationFactor = name, n, 1
+		create.Topics = append(create.Topics, ct)
+		mt := kmsg.NewMetadataRequestTopic()
+		mt.Topic = kmsg.StringPtr(name)
+		meta.Topics = append(meta.Topics, mt)
+	}
+	w.ask(create)
+	for {
+		for _, mt := range w.ask(meta).(*kmsg.MetadataResponse).Topics {
+			if mt.ErrorCode == 0 {
+				w.ids[*mt.Topic] = mt.TopicID
+			}
+		}
+		find := kmsg.NewPtrFindCoordinatorRequest()
+		find.Version, find.CoordinatorKeys = 4, []string{"any"}
+		if len(w.ids) == len(testTopics) && w.ask(find).(*kmsg.FindCoordinatorResponse).Coordinators[0].ErrorCode == 0 {
+			return w
+		}
+		time.Sleep(settle)
+	}
+}
+
+func (w *wire) topicID(name string) [16]byte { return w.ids[name] }
+
+func (w *wire) ask(req kmsg.Request) kmsg.Response {
+	done := make(chan kmsg.Response)
+	w.send(req, func(r kmsg.Response) { done <- r })
+	return <-done
+}
+
+func (w *wire) send(req kmsg.Request, reply func(kmsg.Response)) {
+	conn, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := kmsg.NewRequestFormatter(kmsg.FormatterClientID("app")).AppendRequest(nil, req, 1)
+	if _, err := conn.Write(out); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	go func() {
+		var size [4]byte
+		if _, err := io.ReadFull(conn, size[:]); err != nil {
+			return // closed at the end of the test
+		}
+		b := make([]byte, binary.BigEndian.Uint32(size[:]))
+		if _, err := io.ReadFull(conn, b); err != nil {
+			return
+		}
+		b = b[4:]
+		resp := req.ResponseKind()
+		if resp.IsFlexible() {
+			b = b[1:]
+		}
+		if err := resp.ReadFrom(b); err != nil {
+			w.t.Error(err)
+		}
+		reply(resp)
+	}()
+}
+
+// script runs one scenario and writes down what it is answered. Member ids are
+// numbered in the order in which they appear.
+type script struct {
+	t       *testing.T
+	to      target
+	suffix  string
+	text    strings.Builder
+	waiting []*step
+	ids     map[string]string
+}
+
+type step struct {
+	name string
+	resp chan kmsg.Response
+	then func(kmsg.Response)
+}
+
+func newScript(t *testing.T, to target) *script {
+	s := &script{t: t, to: to, ids: make(map[string]string)}
+	if *kafka != "" {
+		s.suffix = fmt.Sprintf("-%d", time.Now().UnixNano())
+	}
+	return s
+}
+
+// group makes a group name that no other run has used.
+func (s *script) group(name string) string { return name + s.suffix }
+
+// do sends a request, waits for its effect and writes down whatever has been
+// answered since, to this request or an earlier one.
+func (s *script) do(what string, req kmsg.Request) { s.doThen(what, req, nil) }
+
+// doThen also calls then with the answer, when it comes.
+func (s *script) doThen(what string, req kmsg.Request, then func(kmsg.Response)) {
+	st := &step{name: what, resp: make(chan kmsg.Response, 1), then: then}
+	fmt.Fprintf(&s.text, "> %s: %s v%d\n", what, strings.TrimPrefix(fmt.Sprintf("%T", req), "*kmsg."), req.GetVersion())
+	s.to.send(req, func(r kmsg.Response) { st.resp <- r })
+	s.waiting = append(s.waiting, st)
+	time.Sleep(settle)
+	s.collect()
+}
+
+// sleep lets time pass and writes down what it brings.
+func (s *script) sleep(d time.Duration) {
+	fmt.Fprintf(&s.text, "> %v pass\n", d)
+	time.Sleep(d)
+	s.collect()
+}
+
+var memberID = regexp.MustCompile(`[a-z0-9]+-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+func (s *script) collect() {
+	answers := make(map[*step]kmsg.Response)
+	var rest []*step
+	var order []*step
+	for _, st := range s.waiting {
+		select {
+		case r := <-st.resp:
+			answers[st] = r
+			order = append(order, st)
+			if f := reflect.ValueOf(r).Elem().FieldByName("MemberID"); f.IsValid() && f.Kind() == reflect.String {
+				s.number(f.String())
+			}
+			if l, ok := r.(*kmsg.ListGroupsResponse); ok && s.suffix != "" {
+				l.Groups = slices.DeleteFunc(l.Groups, func(g kmsg.ListGroupsResponseGroup) bool { return !strings.HasSuffix(g.Group, s.suffix) })
+			}
+			if st.then != nil {
+				st.then(r)
+			}
+		default:
+			rest = append(rest, st)
+		}
+	}
+	s.waiting = rest
+	for _, st := range order {
+		fmt.Fprintf(&s.text, "< %s: %s\n", st.name, s.show(reflect.ValueOf(answers[st]).Elem()))
+	}
+	for _, st := range rest {
+		fmt.Fprintf(&s.text, "  %s waits\n", st.name)
+	}
+}
+
+func (s *script) number(id string) string {
+	if s.ids[id] == "" && memberID.MatchString(id) {
+		s.ids[id] = fmt.Sprintf("%s#%d", id[:len(id)-37], len(s.ids)+1)
+	}
+	if n := s.ids[id]; n != "" {
+		return n
+	}
+	return id
+}
+
+// show writes a response without what is zero, throttling and tags.
+func (s *script) show(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return "null"
+		}
+		return s.show(v.Elem())
+	case reflect.Struct:
+		var fs []string
+		for i := range v.NumField() {
+			name, f := v.Type().Field(i).Name, v.Field(i)
+			switch {
+			case name == "Version" || name == "ThrottleMillis" || name == "UnknownTags" || f.IsZero():
+			case name == "ErrorCode":
+				err := kerr.TypedErrorForCode(int16(f.Int()))
+				fs = append(fs, err.Message)
+			case f.Kind() == reflect.Slice && f.Len() == 0:
+			default:
+				fs = append(fs, name+"="+s.show(f))
+			}
+		}
+		return "{" + strings.Join(fs, " ") + "}"
+	case reflect.Slice:
+		if b, ok := v.Interface().([]byte); ok {
+			return fmt.Sprintf("%q", memberID.ReplaceAllStringFunc(string(b), s.number))
+		}
+		var es []string
+		for i := range v.Len() {
+			es = append(es, s.show(v.Index(i)))
+		}
+		sort.Strings(es)
+		return "[" + strings.Join(es, " ") + "]"
+	case reflect.String:
+		str := v.String()
+		if s.suffix != "" {
+			str = strings.ReplaceAll(str, s.suffix, "")
+		}
+		return fmt.Sprintf("%q", memberID.ReplaceAllStringFunc(str, s.number))
+	case reflect.Array:
+		if id, ok := v.Interface().([16]byte); ok {
+			for name := range testTopics {
+				if s.to.topicID(name) == id {
+					return "id(" + name + ")"
+				}
+			}
+			return fmt.Sprintf("%x", id)
+		}
+	}
+	return fmt.Sprint(v.Interface())
+}

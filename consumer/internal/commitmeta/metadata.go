@@ -105,12 +105,12 @@ func (m Metadata) validate() error {
 		if a.Offset < at || i > 0 && a.Offset == at {
 			return invalid("attempts of offset %d after %d", a.Offset, at)
 		}
-		if a.Attempts < 1 {
+		if a.Attempts < 1 || a.Attempts > math.MaxInt32 {
 			return invalid("%d attempts of offset %d", a.Attempts, a.Offset)
 		}
 		at = a.Offset
 	}
-	if m.Starts < 0 {
+	if m.Starts < 0 || m.Starts > math.MaxInt32 {
 		return invalid("%d starts", m.Starts)
 	}
 	if m.Noted.OK && m.Noted.Offset < 0 {

@@ -75,6 +75,9 @@ func (e Encoding) text(data []byte) string {
 // bytesOf is the reverse of text, for every encoding.
 func bytesOf(s string) ([]byte, error) {
 	if body, ok := strings.CutPrefix(s, markBase64); ok {
+		if i := strings.IndexAny(body, "\r\n"); i >= 0 {
+			return nil, corrupt("line break at byte %d", i) // which the decoder would ignore
+		}
 		data, err := base64.RawURLEncoding.Strict().DecodeString(body)
 		if err != nil {
 			return nil, corrupt("%v", err)

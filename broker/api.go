@@ -25,6 +25,26 @@ func init() {
 		kmsg.Metadata:     {0, 13, false, handleMetadata},
 		kmsg.ApiVersions:  {0, 4, false, handleApiVersions},
 		kmsg.CreateTopics: {2, 7, false, handleCreateTopics},
+
+		kmsg.InitProducerID:          {0, 5, false, handleInitProducerID},
+		kmsg.OffsetForLeaderEpoch:    {2, 4, false, handleOffsetForLeaderEpoch},
+		kmsg.DeleteTopics:            {1, 6, false, handleDeleteTopics},
+		kmsg.CreatePartitions:        {0, 3, false, handleCreatePartitions},
+		kmsg.DeleteRecords:           {0, 2, false, handleDeleteRecords},
+		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
+		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},
+
+		kmsg.FindCoordinator: {0, 6, false, handleFindCoordinator},
+		kmsg.OffsetCommit:    {2, 10, false, handleGroup},
+		kmsg.OffsetFetch:     {1, 10, false, handleOffsetFetch},
+		kmsg.JoinGroup:       {0, 9, true, handleGroup},
+		kmsg.Heartbeat:       {0, 4, false, handleGroup},
+		kmsg.LeaveGroup:      {0, 5, false, handleGroup},
+		kmsg.SyncGroup:       {0, 5, true, handleGroup},
+		kmsg.DescribeGroups:  {0, 6, false, handleDescribeGroups},
+		kmsg.ListGroups:      {0, 5, false, handleListGroups},
+		kmsg.DeleteGroups:    {0, 2, false, handleDeleteGroups},
+		kmsg.OffsetDelete:    {0, 0, false, handleGroup},
 	} {
 		apis[key.Int16()] = a
 	}

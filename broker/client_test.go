@@ -63,6 +63,9 @@ func TestUnmodifiedClientReadsWhatItProduced(t *testing.T) {
 				defer cluster.Close()
 				roundTrip(t, cluster, codec)
 			})
+			if name == "zstd" {
+				continue // the client's decoder has a finalizer that closes a channel of the bubble from outside, which is fatal
+			}
 			t.Run(fmt.Sprintf("%s/%d in memory", name, brokers), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					cluster, err := broker.Start(broker.Config{Brokers: brokers, Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders", Partitions: 3}}})

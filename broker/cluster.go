@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sordini-go/sordini/broker/internal/groups"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 )
 
@@ -59,9 +60,13 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
+	groups       *groups.Manager
+	coordinators coordinators
+
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic
 	topicByID map[topicID]*topic
+	collapsed map[string]string // see collapse
 	settings  settings.Broker
 	nextPID   int64
 	closed    bool
@@ -99,9 +104,12 @@ func Start(cfg Config) (*Cluster, error) {
 		done:      make(chan struct{}),
 		topics:    make(map[string]*topic),
 		topicByID: make(map[topicID]*topic),
+		collapsed: make(map[string]string),
 		settings:  values,
 		nextPID:   1000,
 	}
+	c.coordinators.changed = make(chan struct{})
+	c.groups = c.newGroups()
 	if err := c.start(cfg); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -176,6 +184,7 @@ func (c *Cluster) Close() error {
 		for _, n := range c.nodes {
 			n.stop()
 		}
+		c.groups.Close()
 	}
 	c.wg.Wait()
 	return nil

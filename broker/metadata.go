@@ -49,9 +49,7 @@ func (c *Cluster) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.
 	t := kmsg.NewMetadataResponseTopic()
 	t.AuthorizedOperations = unknownOperations
 	if q.TopicID != (topicID{}) {
-		c.mu.RLock()
-		known := c.topicByID[q.TopicID]
-		c.mu.RUnlock()
+		known := c.lookupID(q.TopicID)
 		if known == nil {
 			t.TopicID, t.ErrorCode = q.TopicID, kerr.UnknownTopicID.Code
 			return t

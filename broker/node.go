@@ -136,3 +136,18 @@ func (n *node) awaitResumed(c *conn) bool {
 		return false
 	}
 }
+
+// condition says how the broker is, in one word.
+func (n *node) condition() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.alive {
+		return "down"
+	}
+	select {
+	case <-n.resumed:
+		return "running"
+	default:
+		return "paused"
+	}
+}

@@ -66,6 +66,9 @@ func checkTopicName(name string) error {
 	return nil
 }
 
+// collapse makes one name of all that Kafka's metric names cannot tell apart; two topics must not have the same.
+func collapse(name string) string { return strings.ReplaceAll(name, ".", "_") }
+
 // createTopic checks the spec and creates the topic.
 func (c *Cluster) createTopic(s topicSpec) (*topic, error) {
 	c.mu.Lock()
@@ -76,6 +79,7 @@ func (c *Cluster) createTopic(s topicSpec) (*topic, error) {
 	}
 	c.topics[t.name] = t
 	c.topicByID[t.id] = t
+	c.collapsed[collapse(t.name)] = t.name
 	c.log.Info("topic created", "topic", t.name, "partitions", len(t.partitions))
 	return t, nil
 }
@@ -88,13 +92,8 @@ func (c *Cluster) newTopicLocked(s topicSpec) (*topic, error) {
 	if c.topics[s.name] != nil {
 		return nil, codef(kerr.TopicAlreadyExists, "Topic '%s' already exists.", s.name)
 	}
-	collides := strings.ReplaceAll(s.name, ".", "_")
-	if strings.Contains(collides, "_") {
-		for other := range c.topics {
-			if strings.ReplaceAll(other, ".", "_") == collides {
-				return nil, codef(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", s.name, other)
-			}
-		}
+	if other, collides := c.collapsed[collapse(s.name)]; collides {
+		return nil, codef(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", s.name, other)
 	}
 	assigned, err := c.assignLocked(s)
 	if err != nil {
@@ -194,6 +193,13 @@ func (c *Cluster) lookup(name string) *topic {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.topics[name]
+}
+
+// lookupID finds a topic by id.
+func (c *Cluster) lookupID(id topicID) *topic {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.topicByID[id]
 }
 
 // partition finds a partition by its topic's name, nil where there is none.

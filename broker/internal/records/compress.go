@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
@@ -51,10 +50,9 @@ var ErrDecompress = errors.New("cannot decompress")
 // xerial begins the framing that Java clients put around snappy blocks.
 var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
-// zstdReader is made once: it is safe for concurrent use, and starting one costs more than decoding a batch.
-var zstdReader = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed))
-})
+// zstdReader is safe for concurrent use. It is made when the program starts, because it holds a channel: one that was made inside a testing/synctest
+// bubble could not be used outside of it.
+var zstdReader, zstdError = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed))
 
 // decompress returns src itself when it is not compressed.
 func decompress(c Codec, src []byte) (out []byte, err error) {
@@ -71,9 +69,8 @@ func decompress(c Codec, src []byte) (out []byte, err error) {
 	case LZ4:
 		out, err = readBounded(lz4.NewReader(bytes.NewReader(src)))
 	case Zstd:
-		var d *zstd.Decoder
-		if d, err = zstdReader(); err == nil {
-			out, err = d.DecodeAll(src, nil)
+		if err = zstdError; err == nil {
+			out, err = zstdReader.DecodeAll(src, nil)
 		}
 	default:
 		err = errors.New("unknown codec")

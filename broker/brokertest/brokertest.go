@@ -1,0 +1,113 @@
+package brokertest
+
+import (
+	"bytes"
+	"log/slog"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/broker"
+)
+
+// Cluster is a cluster that lives as long as its test. It is asked and told to fail by the methods of [broker.Cluster].
+type Cluster struct {
+	*broker.Cluster
+}
+
+// Option changes what [New] starts.
+type Option func(*broker.Config)
+
+// Brokers starts n brokers instead of one.
+func Brokers(n int) Option { return func(c *broker.Config) { c.Brokers = n } }
+
+// Topic creates a topic. Its replication factor is 1; use [Topics] for anything else.
+func Topic(name string, partitions int) Option {
+	return Topics(broker.Topic{Name: name, Partitions: partitions})
+}
+
+// Topics creates topics.
+func Topics(topics ...broker.Topic) Option {
+	return func(c *broker.Config) { c.Topics = append(c.Topics, topics...) }
+}
+
+// InMemory connects over memory instead of TCP. Clients must dial with the cluster's Dial, as those of [Cluster.SDK] do. Inside a testing/synctest
+// bubble it is the default, since nothing else works there.
+func InMemory() Option { return func(c *broker.Config) { c.Network = broker.NewNetwork() } }
+
+// AutoCreateTopics lets clients create topics by asking for them.
+func AutoCreateTopics() Option { return func(c *broker.Config) { c.AutoCreateTopics = true } }
+
+// Properties sets settings of the brokers under Kafka's names.
+func Properties(p map[string]string) Option {
+	return func(c *broker.Config) {
+		if c.Properties == nil {
+			c.Properties = make(map[string]string)
+		}
+		maps.Copy(c.Properties, p)
+	}
+}
+
+// New starts a cluster and closes it when the test ends. It ends the test at once when the cluster cannot start.
+func New(t testing.TB, opts ...Option) *Cluster {
+	t.Helper()
+	logged := new(syncBuffer)
+	cfg := broker.Config{Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for _, o := range opts {
+		o(&cfg)
+	}
+	if cfg.Network == nil && inBubble() {
+		cfg.Network = broker.NewNetwork()
+	}
+	cluster, err := broker.Start(cfg)
+	if err != nil {
+		t.Fatalf("brokertest: %v", err)
+	}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			cluster.Close()
+			return
+		}
+		var held bytes.Buffer
+		cluster.Dump(&held)
+		cluster.Close()
+		t.Logf("log of the reference broker:\n%s", logged)
+		t.Logf("the reference broker held:\n%s", held.Bytes())
+	})
+	return &Cluster{Cluster: cluster}
+}
+
+// inBubble says whether the test runs in a bubble of testing/synctest. The package does not tell; but time in a bubble begins with the year 2000.
+func inBubble() bool { return time.Now().Year() < 2020 }
+
+// SDK returns the settings with which the SDK reaches the cluster.
+func (c *Cluster) SDK() sordini.Cluster {
+	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true}
+}
+
+// syncBuffer holds the end of what is written to it.
+type syncBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf []byte
+}
+
+// maxLog is how much of the log is kept.
+const maxLog = 256 << 10
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.buf) > 2*maxLog {
+		b.buf = append(b.buf[:0], b.buf[len(b.buf)-maxLog:]...)
+	}
+	b.buf = append(b.buf, p...)
+	return len(p), nil
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.buf)
+}

@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func handleDeleteTopics(r *request) answer {
+	req := r.msg.(*kmsg.DeleteTopicsRequest)
+	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
+	asked := req.Topics
+	for i := range req.TopicNames {
+		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
+	}
+	c := r.node.cluster
+	seen := make(map[topicID]bool)
+	for _, q := range asked {
+		t := kmsg.NewDeleteTopicsResponseTopic()
+		t.Topic, t.TopicID = q.Topic, q.TopicID
+		var err error
+		switch known := c.named(q.Topic, q.TopicID); {
+		case q.Topic != nil && q.TopicID != (topicID{}):
+			err = codef(kerr.InvalidRequest, "Topic name and topic ID can not both be specified.")
+		case q.Topic == nil && q.TopicID == (topicID{}):
+			err = codef(kerr.InvalidRequest, "Neither topic name nor id were specified.")
+		case known == nil && q.Topic == nil:
+			err = codef(kerr.UnknownTopicID, "This server does not host this topic ID.")
+		case known == nil:
+			err = codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+		case seen[known.id]:
+			err = codef(kerr.InvalidRequest, "The topic is named more than once.")
+		case !c.property().Bool("delete.topic.enable"):
+			err = codef(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
+		default:
+			t.Topic, t.TopicID = &known.name, known.id
+			seen[known.id] = true
+			c.deleteTopic(known)
+		}
+		t.ErrorCode, t.ErrorMessage = codeOf(err)
+		resp.Topics = append(resp.Topics, t)
+	}
+	return answer{resp: resp}
+}
+
+// named finds a topic by its name or, where there is none, by its id.
+func (c *Cluster) named(name *string, id topicID) *topic {
+	if name != nil {
+		return c.lookup(*name)
+	}
+	return c.lookupID(id)
+}
+
+// deleteTopic forgets a topic and its records. Fetches that wait for it are answered.
+func (c *Cluster) deleteTopic(t *topic) {
+	c.mu.Lock()
+	if c.topicByID[t.id] != t {
+		c.mu.Unlock()
+		return
+	}
+	delete(c.topics, t.name)
+	delete(c.topicByID, t.id)
+	delete(c.collapsed, collapse(t.name))
+	partitions := t.partitions
+	c.mu.Unlock()
+	for _, p := range partitions {
+		p.mu.Lock()
+		p.deleted = true
+		p.notifyLocked()
+		p.mu.Unlock()
+	}
+	c.log.Info("topic deleted", "topic", t.name)
+}

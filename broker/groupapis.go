@@ -1,0 +1,172 @@
+package broker
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker/internal/groups"
+)
+
+// coordinates says whether this broker is the coordinator of a group.
+func (r *request) coordinates(group string) bool { return r.node.cluster.ofGroup(group) == r.node.id }
+
+// handleGroup serves a request that concerns one group. While it waits for other members the group may move away: then the answer that comes later
+// belongs to nobody, and the client is told to look for the new coordinator.
+func handleGroup(r *request) answer {
+	group := groupOf(r.msg)
+	moved := r.node.cluster.coordinatorChange()
+	if !r.coordinates(group) {
+		return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
+	}
+	replied := r.ask(r.msg)
+	for {
+		select {
+		case resp := <-replied:
+			return answer{resp: resp}
+		case <-r.conn.done:
+			return answer{close: true}
+		case <-moved:
+			if moved = r.node.cluster.coordinatorChange(); !r.coordinates(group) {
+				return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
+			}
+		}
+	}
+}
+
+// ask hands a request to the coordinator. The channel has room for the reply, so that nobody waits for a client that has gone.
+func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
+	replied := make(chan kmsg.Response, 1)
+	r.node.cluster.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host}, req, func(resp kmsg.Response) { replied <- resp })
+	return replied
+}
+
+// groupOf returns the group that a request concerns.
+func groupOf(req kmsg.Request) string {
+	switch req := req.(type) {
+	case *kmsg.OffsetCommitRequest:
+		return req.Group
+	case *kmsg.OffsetFetchRequest:
+		return req.Group
+	case *kmsg.JoinGroupRequest:
+		return req.Group
+	case *kmsg.HeartbeatRequest:
+		return req.Group
+	case *kmsg.LeaveGroupRequest:
+		return req.Group
+	case *kmsg.SyncGroupRequest:
+		return req.Group
+	case *kmsg.OffsetDeleteRequest:
+		return req.Group
+	}
+	return ""
+}
+
+func handleOffsetFetch(r *request) answer {
+	req := r.msg.(*kmsg.OffsetFetchRequest)
+	if req.Version < 8 {
+		return handleGroup(r)
+	}
+	var elsewhere []kmsg.OffsetFetchResponseGroup
+	req.Groups = slices.DeleteFunc(req.Groups, func(g kmsg.OffsetFetchRequestGroup) bool {
+		if r.coordinates(g.Group) {
+			return false
+		}
+		e := kmsg.NewOffsetFetchResponseGroup()
+		e.Group, e.ErrorCode = g.Group, kerr.NotCoordinator.Code
+		elsewhere = append(elsewhere, e)
+		return true
+	})
+	resp := (<-r.ask(req)).(*kmsg.OffsetFetchResponse)
+	resp.Groups = append(resp.Groups, elsewhere...)
+	return answer{resp: resp}
+}
+
+func handleDescribeGroups(r *request) answer {
+	req := r.msg.(*kmsg.DescribeGroupsRequest)
+	var elsewhere []kmsg.DescribeGroupsResponseGroup
+	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
+		if r.coordinates(group) {
+			return false
+		}
+		e := kmsg.NewDescribeGroupsResponseGroup()
+		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		elsewhere = append(elsewhere, e)
+		return true
+	})
+	resp := (<-r.ask(req)).(*kmsg.DescribeGroupsResponse)
+	resp.Groups = append(resp.Groups, elsewhere...)
+	return answer{resp: resp}
+}
+
+func handleDeleteGroups(r *request) answer {
+	req := r.msg.(*kmsg.DeleteGroupsRequest)
+	var elsewhere []kmsg.DeleteGroupsResponseGroup
+	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
+		if r.coordinates(group) {
+			return false
+		}
+		e := kmsg.NewDeleteGroupsResponseGroup()
+		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		elsewhere = append(elsewhere, e)
+		return true
+	})
+	resp := (<-r.ask(req)).(*kmsg.DeleteGroupsResponse)
+	resp.Groups = append(resp.Groups, elsewhere...)
+	return answer{resp: resp}
+}
+
+// handleListGroups lists the groups that this broker coordinates.
+func handleListGroups(r *request) answer {
+	resp := (<-r.ask(r.msg)).(*kmsg.ListGroupsResponse)
+	resp.Groups = slices.DeleteFunc(resp.Groups, func(g kmsg.ListGroupsResponseGroup) bool { return !r.coordinates(g.Group) })
+	return answer{resp: resp}
+}
+
+// failWhole answers a request that concerns one group with an error.
+func failWhole(req kmsg.Request, code int16) kmsg.Response {
+	resp := req.ResponseKind()
+	switch resp := resp.(type) {
+	case *kmsg.OffsetCommitResponse:
+		for _, q := range req.(*kmsg.OffsetCommitRequest).Topics {
+			t := kmsg.NewOffsetCommitResponseTopic()
+			t.Topic, t.TopicID = q.Topic, q.TopicID
+			for _, p := range q.Partitions {
+				t.Partitions = append(t.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
+			}
+			resp.Topics = append(resp.Topics, t)
+		}
+	case *kmsg.OffsetFetchResponse:
+		failOffsetFetch(req.(*kmsg.OffsetFetchRequest), resp, code)
+	case *kmsg.JoinGroupResponse:
+		resp.ErrorCode, resp.Generation = code, -1
+	case *kmsg.HeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.LeaveGroupResponse:
+		resp.ErrorCode = code
+	case *kmsg.SyncGroupResponse:
+		resp.ErrorCode = code
+	case *kmsg.OffsetDeleteResponse:
+		resp.ErrorCode = code
+	}
+	return resp
+}
+
+// failOffsetFetch says the error where each version has a place for it.
+func failOffsetFetch(req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse, code int16) {
+	resp.ErrorCode = code
+	if req.Version >= 2 {
+		return
+	}
+	for _, q := range req.Topics {
+		t := kmsg.NewOffsetFetchResponseTopic()
+		t.Topic = q.Topic
+		for _, p := range q.Partitions {
+			e := kmsg.NewOffsetFetchResponseTopicPartition()
+			e.Partition, e.Offset, e.ErrorCode = p, -1, code
+			t.Partitions = append(t.Partitions, e)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+}

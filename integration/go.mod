@@ -11,6 +11,7 @@ require (
 require (
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/sordini-go/sordini v0.0.0-00010101000000-000000000000
 )
 
 replace github.com/sordini-go/sordini => ../

@@ -62,6 +62,7 @@ type Cluster struct {
 
 	groups       *groups.Manager
 	coordinators coordinators
+	faults       faults
 
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic

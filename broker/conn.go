@@ -37,6 +37,9 @@ type request struct {
 	node *node
 	conn *conn
 	msg  kmsg.Request
+
+	fetch *fetch      // of a Fetch: what it reads
+	met   []*Injected // the faults that it meets
 }
 
 // answer is what a handler gives back. The zero answer sends nothing, which is right for a produce request with acks=0.
@@ -121,19 +124,43 @@ func (c *conn) serveOne(limit int) error {
 	if err := r.msg.ReadFrom(body); err != nil {
 		return fmt.Errorf("%s version %d: %w: %w", kmsg.NameForKey(h.key), h.version, errFrame, err)
 	}
-	res := a.handle(r)
+	if h.key == int16(kmsg.Fetch) {
+		r.fetch = r.resolveFetch()
+	}
+	r.meet()
+	if !r.suffer() {
+		return net.ErrClosed
+	}
+	res := r.handle(a)
 	if !c.node.awaitResumed(c) {
 		return net.ErrClosed
 	}
 	if res.close {
 		return io.EOF
 	}
+	if end, half := r.spoil(); end {
+		defer r.spoiled()
+		if half {
+			c.writeHalf(r, res)
+		}
+		return io.EOF
+	}
 	return c.write(r, res)
+}
+
+// handle serves the request, unless a fault fails it as a whole.
+func (r *request) handle(a *api) answer {
+	if code := r.faultWhole(); code != 0 {
+		if resp := failRequest(r.msg, code); resp != nil {
+			return answer{resp: resp}
+		}
+	}
+	return a.handle(r)
 }
 
 // readFrame reads a frame into memory of its own where the handler keeps parts of it.
 func (c *conn) readFrame(limit int) ([]byte, error) {
-	head, err := c.in.Peek(6)
+	head, err := c.in.Peek(6) // the size and the api key
 	if err != nil {
 		return nil, err
 	}

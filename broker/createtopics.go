@@ -27,6 +27,9 @@ func handleCreateTopics(r *request) answer {
 		t.NumPartitions, t.ReplicationFactor = -1, -1
 		var created *topic
 		spec, err := specOf(q)
+		if fault := r.fault(q.Topic, -1); fault != nil {
+			err = fault
+		}
 		switch {
 		case asked[q.Topic] > 1:
 			err = codef(kerr.InvalidRequest, "Duplicate topic name.")

@@ -26,6 +26,9 @@ func handleDeleteRecords(r *request) answer {
 }
 
 func (r *request) deleteRecords(topic string, q *kmsg.DeleteRecordsRequestTopicPartition, p *kmsg.DeleteRecordsResponseTopicPartition) error {
+	if err := r.fault(topic, q.Partition); err != nil {
+		return err
+	}
 	part, err := r.partition(false, topic, topicID{}, q.Partition)
 	if err != nil {
 		return err

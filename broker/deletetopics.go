@@ -31,6 +31,8 @@ func handleDeleteTopics(r *request) answer {
 			err = codef(kerr.InvalidRequest, "The topic is named more than once.")
 		case !c.property().Bool("delete.topic.enable"):
 			err = codef(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
+		case r.fault(known.name, -1) != nil:
+			err = r.fault(known.name, -1)
 		default:
 			t.Topic, t.TopicID = &known.name, known.id
 			seen[known.id] = true

@@ -25,6 +25,9 @@ func handleOffsetForLeaderEpoch(r *request) answer {
 }
 
 func (r *request) epochEnd(topic string, q *kmsg.OffsetForLeaderEpochRequestTopicPartition, p *kmsg.OffsetForLeaderEpochResponseTopicPartition) error {
+	if err := r.fault(topic, q.Partition); err != nil {
+		return err
+	}
 	part, err := r.partition(false, topic, topicID{}, q.Partition)
 	if err != nil {
 		return err

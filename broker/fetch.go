@@ -44,11 +44,7 @@ type fetchResult struct {
 }
 
 func handleFetch(r *request) answer {
-	req := r.msg.(*kmsg.FetchRequest)
-	f, code := r.resolveFetch(req)
-	if code != 0 {
-		return answer{fetch: &fetchResponse{version: req.Version, code: code}}
-	}
+	req, f := r.msg.(*kmsg.FetchRequest), r.fetch
 	limit := min(int(req.MaxBytes), r.node.cluster.property().Int("fetch.max.bytes"))
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	done := f.read(r, limit)
@@ -86,7 +82,8 @@ type fetch struct {
 }
 
 // resolveFetch lists the partitions that the request reads.
-func (r *request) resolveFetch(req *kmsg.FetchRequest) (*fetch, int16) {
+func (r *request) resolveFetch() *fetch {
+	req := r.msg.(*kmsg.FetchRequest)
 	f := &fetch{req: req}
 	for i := range req.Topics {
 		t := &req.Topics[i]
@@ -98,7 +95,7 @@ func (r *request) resolveFetch(req *kmsg.FetchRequest) (*fetch, int16) {
 			})
 		}
 	}
-	return f, 0
+	return f
 }
 
 // read looks at every partition once. It returns a function that says whether the response is due although there is still time.
@@ -108,6 +105,9 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
 		p.batches, p.bytes = p.batches[:0], 0
 		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1}
+		if p.err == nil {
+			p.err = r.fault(p.part.topic.name, p.index)
+		}
 		if p.err == nil {
 			p.err = p.read(r.node.id, min(int(p.maxBytes), limit-total), total == 0, f.req.IsolationLevel)
 		}

@@ -20,10 +20,17 @@ func handleGroup(r *request) answer {
 	if !r.coordinates(group) {
 		return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
 	}
+	var failed []kmsg.OffsetCommitResponseTopic
+	if commit, ok := r.msg.(*kmsg.OffsetCommitRequest); ok {
+		failed = r.failCommits(commit)
+	}
 	replied := r.ask(r.msg)
 	for {
 		select {
 		case resp := <-replied:
+			if commit, ok := resp.(*kmsg.OffsetCommitResponse); ok {
+				mergeCommits(commit, failed)
+			}
 			return answer{resp: resp}
 		case <-r.conn.done:
 			return answer{close: true}
@@ -32,6 +39,23 @@ func handleGroup(r *request) answer {
 				return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
 			}
 		}
+	}
+}
+
+// mergeCommits puts the partitions that a fault failed beside the others of their topics: clients expect each topic once.
+func mergeCommits(resp *kmsg.OffsetCommitResponse, failed []kmsg.OffsetCommitResponseTopic) {
+	for _, f := range failed {
+		i := slices.IndexFunc(resp.Topics, func(t kmsg.OffsetCommitResponseTopic) bool {
+			if resp.Version >= 10 {
+				return t.TopicID == f.TopicID
+			}
+			return t.Topic == f.Topic
+		})
+		if i < 0 {
+			resp.Topics = append(resp.Topics, f)
+			continue
+		}
+		resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, f.Partitions...)
 	}
 }
 

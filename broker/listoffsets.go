@@ -47,6 +47,9 @@ func handleListOffsets(r *request) answer {
 }
 
 func (r *request) listOffset(topic string, q *kmsg.ListOffsetsRequestTopicPartition, req *kmsg.ListOffsetsRequest, p *kmsg.ListOffsetsResponseTopicPartition) error {
+	if err := r.fault(topic, q.Partition); err != nil {
+		return err
+	}
 	part, err := r.partition(false, topic, topicID{}, q.Partition)
 	if err != nil {
 		return err

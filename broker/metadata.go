@@ -31,14 +31,14 @@ func handleMetadata(r *request) answer {
 		c.mu.RUnlock()
 		for _, name := range names {
 			if t := c.lookup(name); t != nil {
-				resp.Topics = append(resp.Topics, c.describeTopic(t))
+				resp.Topics = append(resp.Topics, r.withFault(c.describeTopic(t)))
 			}
 		}
 		return answer{resp: resp}
 	}
 	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && c.property().Bool("auto.create.topics.enable")
 	for i := range req.Topics {
-		resp.Topics = append(resp.Topics, c.metadataOf(&req.Topics[i], mayCreate))
+		resp.Topics = append(resp.Topics, r.withFault(c.metadataOf(&req.Topics[i], mayCreate)))
 	}
 	return answer{resp: resp}
 }
@@ -98,6 +98,19 @@ func (c *Cluster) describeTopic(known *topic) kmsg.MetadataResponseTopic {
 		if l.leader == noLeader {
 			p.ErrorCode = kerr.LeaderNotAvailable.Code
 		}
+	}
+	return t
+}
+
+// withFault puts an injected error in place of a topic's description.
+func (r *request) withFault(t kmsg.MetadataResponseTopic) kmsg.MetadataResponseTopic {
+	name := ""
+	if t.Topic != nil {
+		name = *t.Topic
+	}
+	if err := r.fault(name, -1); err != nil {
+		t.ErrorCode, _ = codeOf(err)
+		t.Partitions = nil
 	}
 	return t
 }

@@ -19,6 +19,7 @@ type node struct {
 	listener net.Listener
 	conns    map[*conn]struct{}
 	alive    bool
+	fenced   bool          // paused for so long that the others have taken over
 	resumed  chan struct{} // closed while the broker runs; open while it is paused
 	nextConn uint64
 }
@@ -103,7 +104,8 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 func (n *node) stop() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.alive = false
+	n.alive, n.fenced = false, false
+	n.resumeLocked()
 	if n.listener != nil {
 		n.listener.Close()
 		n.listener = nil
@@ -113,10 +115,60 @@ func (n *node) stop() {
 	}
 }
 
+// isAlive says whether the others count the broker in.
 func (n *node) isAlive() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.alive
+	return n.alive && !n.fenced
+}
+
+// pause makes the broker answer nothing until the channel that it returns is closed. It reports false when the broker does not run.
+func (n *node) pause() (resumed chan struct{}, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	select {
+	case <-n.resumed:
+	default:
+		return nil, false
+	}
+	if !n.alive {
+		return nil, false
+	}
+	n.resumed = make(chan struct{})
+	return n.resumed, true
+}
+
+// fence counts the broker out if it is still paused since that pause.
+func (n *node) fence(since chan struct{}) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.resumed != since || !n.alive {
+		return false
+	}
+	select {
+	case <-since:
+		return false
+	default:
+	}
+	n.fenced = true
+	return true
+}
+
+// resume lets the broker go on. It reports whether it had been counted out.
+func (n *node) resume() (fenced bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.resumeLocked()
+	fenced, n.fenced = n.fenced, false
+	return fenced
+}
+
+func (n *node) resumeLocked() {
+	select {
+	case <-n.resumed:
+	default:
+		close(n.resumed)
+	}
 }
 
 // awaitResumed blocks while the broker is paused. It reports false when the connection ended meanwhile.

@@ -28,6 +28,9 @@ func handleProduce(r *request) answer {
 			p.BaseOffset, p.LogStartOffset = -1, -1
 			part, err := r.partition(req.Version >= 13, q.Topic, q.TopicID, p.Partition)
 			if err == nil {
+				err = r.fault(part.topic.name, p.Partition)
+			}
+			if err == nil {
 				err = r.produce(part, req, q.Partitions[j].Records, p)
 			}
 			p.ErrorCode, p.ErrorMessage = codeOf(err)

@@ -1,0 +1,234 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Fault says which requests go wrong and how. What is left zero matches every request; all that is given must match. A fault that does nothing only
+// counts, which is how a test waits for a request.
+type Fault struct {
+	API        API
+	Broker     int32   // node id of the broker that the request came to
+	ClientID   string  // of the request's header
+	Group      string  // one that the request names
+	Topic      string  // one that the request names
+	Partitions []int32 // of Topic, or of any topic; matches nothing in a request that names topics only
+
+	// Count is how many requests the fault takes before it is used up. Default: no limit.
+	Count int
+
+	// Delay holds the request before it is handled.
+	Delay time.Duration
+	// Stall holds the request, with its connection open, until the fault is removed or the connection ends. It is handled afterwards.
+	Stall bool
+	// Fail answers with this error code of Kafka's in place of doing what is asked: for the partitions that match, where the request names
+	// partitions, and as a whole otherwise.
+	Fail int16
+	// DropResponse handles the request and then ends the connection in place of answering.
+	DropResponse bool
+	// CutResponse handles the request and then ends the connection in the middle of the response.
+	CutResponse bool
+}
+
+// Injected is a fault that is in force. Its methods are safe for concurrent use.
+type Injected struct {
+	fault   Fault
+	faults  *faults
+	removed chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	taken   int        // requests that the fault has taken
+	hits    int        // of those, the ones to which it has happened
+	gone    bool
+	changed chan struct{} // closed, and replaced, at every hit
+}
+
+// faults are the faults in force, oldest first.
+type faults struct {
+	inForce atomic.Int32 // how many; a request looks no further when there is none
+
+	mu   sync.Mutex // guards list
+	list []*Injected
+}
+
+// Inject puts a fault into force, after those that are in force already: a request meets them in this order.
+func (c *Cluster) Inject(f Fault) *Injected {
+	f.Partitions = slices.Clone(f.Partitions)
+	in := &Injected{fault: f, faults: &c.faults, removed: make(chan struct{}), changed: make(chan struct{})}
+	c.faults.mu.Lock()
+	defer c.faults.mu.Unlock()
+	c.faults.list = append(c.faults.list, in)
+	c.faults.inForce.Add(1)
+	return in
+}
+
+// Hits returns to how many requests the fault has happened: it has held or failed them, or dropped or cut their response.
+func (in *Injected) Hits() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.hits
+}
+
+// Wait blocks until the fault has happened to n requests. It returns the context's cause when ctx ends first.
+func (in *Injected) Wait(ctx context.Context, n int) error {
+	for {
+		in.mu.Lock()
+		hits, changed := in.hits, in.changed
+		in.mu.Unlock()
+		if hits >= n {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %d hits of a fault, have %d: %w", n, hits, context.Cause(ctx))
+		}
+	}
+}
+
+// Remove ends the fault. Requests that it stalls go on. Removing again does nothing.
+func (in *Injected) Remove() {
+	in.mu.Lock()
+	gone := in.gone
+	in.gone = true
+	in.mu.Unlock()
+	if gone {
+		return
+	}
+	close(in.removed)
+	in.faults.mu.Lock()
+	defer in.faults.mu.Unlock()
+	in.faults.list = slices.DeleteFunc(in.faults.list, func(o *Injected) bool { return o == in })
+	in.faults.inForce.Add(-1)
+}
+
+// take reserves one of the fault's requests.
+func (in *Injected) take() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.gone || in.fault.Count > 0 && in.taken >= in.fault.Count {
+		return false
+	}
+	in.taken++
+	return true
+}
+
+func (in *Injected) hit() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.hits++
+	close(in.changed)
+	in.changed = make(chan struct{})
+}
+
+// meet finds the faults that a request meets.
+func (r *request) meet() {
+	fs := &r.node.cluster.faults
+	if fs.inForce.Load() == 0 {
+		return
+	}
+	fs.mu.Lock()
+	list := slices.Clone(fs.list)
+	fs.mu.Unlock()
+	for _, in := range list {
+		if in.fault.matches(r) && in.take() {
+			r.met = append(r.met, in)
+		}
+	}
+}
+
+func (f *Fault) matches(r *request) bool {
+	if f.API != AnyAPI && f.API != apiWithKey(r.key) || f.Broker != 0 && f.Broker != r.node.id || f.ClientID != "" && f.ClientID != r.client {
+		return false
+	}
+	if f.Group != "" && !slices.Contains(r.groups(), f.Group) {
+		return false
+	}
+	if f.Topic == "" && f.Partitions == nil {
+		return true
+	}
+	for topic, partition := range r.targets() {
+		if f.selects(topic, partition) {
+			return true
+		}
+	}
+	return false
+}
+
+// selects says whether the fault concerns one of the partitions that a request names. The partition is -1 where it names the topic only.
+func (f *Fault) selects(topic string, partition int32) bool {
+	return (f.Topic == "" || f.Topic == topic) && (f.Partitions == nil || slices.Contains(f.Partitions, partition))
+}
+
+// suffer does what comes before a request is handled. It reports false when the connection ended meanwhile.
+func (r *request) suffer() bool {
+	for _, in := range r.met {
+		f := &in.fault
+		if !f.DropResponse && !f.CutResponse {
+			in.hit()
+		}
+		if f.Delay > 0 && !r.conn.wait(in.removed, f.Delay) {
+			return false
+		}
+		if f.Stall {
+			select {
+			case <-in.removed:
+			case <-r.conn.done:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// fault returns the error that a fault puts in place of handling one of the partitions that the request names.
+func (r *request) fault(topic string, partition int32) error {
+	for _, in := range r.met {
+		if in.fault.Fail != 0 && in.fault.selects(topic, partition) {
+			return injected(in.fault.Fail)
+		}
+	}
+	return nil
+}
+
+// faultWhole returns the code that a fault puts in place of handling a request that names no partitions, 0 for none.
+func (r *request) faultWhole() int16 {
+	for _, in := range r.met {
+		if in.fault.Fail != 0 {
+			return in.fault.Fail
+		}
+	}
+	return 0
+}
+
+func injected(code int16) error {
+	if known := kerr.TypedErrorForCode(code); known != nil {
+		return codef(known, "fault injected")
+	}
+	return &codedError{code: &kerr.Error{Message: "INJECTED", Code: code}, message: "fault injected"}
+}
+
+// spoil does what comes after a request is handled. It reports whether the connection is to end, and whether half of the response is sent before.
+func (r *request) spoil() (end, half bool) {
+	for _, in := range r.met {
+		end = end || in.fault.DropResponse || in.fault.CutResponse
+		half = half || in.fault.CutResponse
+	}
+	return end, half
+}
+
+// spoiled counts what spoil has done, after it was done.
+func (r *request) spoiled() {
+	for _, in := range r.met {
+		if in.fault.DropResponse || in.fault.CutResponse {
+			in.hit()
+		}
+	}
+}

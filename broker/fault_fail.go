@@ -1,0 +1,110 @@
+package broker
+
+import (
+	"net"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// failRequest answers a whole request with an error. It returns nil for requests that name topics or partitions: those fail one by one.
+func failRequest(req kmsg.Request, code int16) kmsg.Response {
+	resp := req.ResponseKind()
+	switch resp := resp.(type) {
+	case *kmsg.JoinGroupResponse, *kmsg.HeartbeatResponse, *kmsg.LeaveGroupResponse, *kmsg.SyncGroupResponse, *kmsg.OffsetDeleteResponse:
+		return failWhole(req, code)
+	case *kmsg.OffsetFetchResponse:
+		q := req.(*kmsg.OffsetFetchRequest)
+		if q.Version < 8 {
+			return failWhole(req, code)
+		}
+		for _, g := range q.Groups {
+			e := kmsg.NewOffsetFetchResponseGroup()
+			e.Group, e.ErrorCode = g.Group, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.FindCoordinatorResponse:
+		q := req.(*kmsg.FindCoordinatorRequest)
+		resp.ErrorCode, resp.NodeID, resp.Port = code, -1, -1
+		for _, key := range q.CoordinatorKeys {
+			co := kmsg.NewFindCoordinatorResponseCoordinator()
+			co.Key, co.NodeID, co.Port, co.ErrorCode = key, -1, -1, code
+			resp.Coordinators = append(resp.Coordinators, co)
+		}
+	case *kmsg.DescribeGroupsResponse:
+		for _, g := range req.(*kmsg.DescribeGroupsRequest).Groups {
+			e := kmsg.NewDescribeGroupsResponseGroup()
+			e.Group, e.ErrorCode = g, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.DeleteGroupsResponse:
+		for _, g := range req.(*kmsg.DeleteGroupsRequest).Groups {
+			e := kmsg.NewDeleteGroupsResponseGroup()
+			e.Group, e.ErrorCode = g, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.ListGroupsResponse:
+		resp.ErrorCode = code
+	case *kmsg.ApiVersionsResponse:
+		resp.ErrorCode = code
+	case *kmsg.InitProducerIDResponse:
+		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	case *kmsg.DescribeClusterResponse:
+		resp.ErrorCode = code
+	default:
+		return nil
+	}
+	return resp
+}
+
+// failCommits takes the partitions that a fault fails out of a commit, so that they are not committed, and returns their answers.
+func (r *request) failCommits(req *kmsg.OffsetCommitRequest) []kmsg.OffsetCommitResponseTopic {
+	if len(r.met) == 0 {
+		return nil
+	}
+	var failed []kmsg.OffsetCommitResponseTopic
+	for i := range req.Topics {
+		q := &req.Topics[i]
+		name := q.Topic
+		if known := r.node.cluster.lookupID(q.TopicID); name == "" && known != nil {
+			name = known.name
+		}
+		t := kmsg.NewOffsetCommitResponseTopic()
+		t.Topic, t.TopicID = q.Topic, q.TopicID
+		q.Partitions = slices.DeleteFunc(q.Partitions, func(p kmsg.OffsetCommitRequestTopicPartition) bool {
+			err := r.fault(name, p.Partition)
+			if err == nil {
+				return false
+			}
+			e := kmsg.NewOffsetCommitResponseTopicPartition()
+			e.Partition = p.Partition
+			e.ErrorCode, _ = codeOf(err)
+			t.Partitions = append(t.Partitions, e)
+			return true
+		})
+		if len(t.Partitions) > 0 {
+			failed = append(failed, t)
+		}
+	}
+	return failed
+}
+
+// writeHalf sends the first half of a response.
+func (c *conn) writeHalf(r *request, a answer) {
+	whole := &halfWriter{}
+	cut := &conn{node: c.node, nc: whole}
+	if cut.write(r, a) == nil {
+		c.nc.Write(whole.buf[:len(whole.buf)/2])
+	}
+}
+
+// halfWriter keeps what is written to a connection.
+type halfWriter struct {
+	net.Conn
+	buf []byte
+}
+
+func (w *halfWriter) Write(b []byte) (int, error) {
+	w.buf = append(w.buf, b...)
+	return len(b), nil
+}

@@ -1,0 +1,325 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker"
+)
+
+// bubble runs a test in virtual time against a cluster with the topic "orders", 3 partitions led by one broker each.
+func bubble(t *testing.T, fn func(t *testing.T, cluster *broker.Cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		fn(t, start(t, broker.Config{Brokers: 3, Network: broker.NewNetwork(),
+			Topics: []broker.Topic{{Name: "orders", Partitions: 3, ReplicationFactor: 2}, {Name: "others", Partitions: 1}}}))
+	})
+}
+
+func TestFailAnswersInPlaceOfAppending(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		w := dial(t, cluster, 1)
+		fault := cluster.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders", Fail: kerr.NotEnoughReplicas.Code, Count: 2})
+		for range 2 {
+			if p := w.produce("orders", 0, seal(batchOf(text("a")...))); p.ErrorCode != kerr.NotEnoughReplicas.Code {
+				t.Errorf("error code %d", p.ErrorCode)
+			}
+		}
+		if n := cluster.EndOffset("orders", 0); n != 0 {
+			t.Errorf("%d records were appended", n)
+		}
+		if p := w.produce("others", 0, seal(batchOf(text("a")...))); p.ErrorCode != 0 {
+			t.Errorf("another topic was failed with %d", p.ErrorCode)
+		}
+		if p := w.produce("orders", 0, seal(batchOf(text("a")...))); p.ErrorCode != 0 {
+			t.Errorf("the third request was failed with %d", p.ErrorCode)
+		}
+		if fault.Hits() != 2 {
+			t.Errorf("%d hits", fault.Hits())
+		}
+	})
+}
+
+func TestFailTakesOnlyThePartitionsThatMatch(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		for p := range int32(3) {
+			if err := cluster.MoveLeader("orders", p, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cluster.Inject(broker.Fault{Partitions: []int32{1}, Fail: kerr.KafkaStorageError.Code})
+		req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
+		for p := range int32(2) {
+			more := kmsg.NewProduceRequestTopicPartition()
+			more.Partition, more.Records = p+1, seal(batchOf(text("a")...))
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, more)
+		}
+		var got []int16
+		for _, p := range ask[*kmsg.ProduceResponse](dial(t, cluster, 1), 9, req).Topics[0].Partitions {
+			got = append(got, p.ErrorCode)
+		}
+		if want := []int16{0, kerr.KafkaStorageError.Code, 0}; !slices.Equal(got, want) {
+			t.Errorf("error codes %v, want %v", got, want)
+		}
+	})
+}
+
+func TestFailedCommitIsNotCommitted(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		cluster.Inject(broker.Fault{API: broker.APIOffsetCommit, Group: "billing", Topic: "orders", Partitions: []int32{1}, Fail: kerr.RequestTimedOut.Code})
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group, req.Generation = "billing", -1
+		rt := kmsg.NewOffsetCommitRequestTopic()
+		rt.Topic = "orders"
+		for p := range int32(3) {
+			rp := kmsg.NewOffsetCommitRequestTopicPartition()
+			rp.Partition, rp.Offset = p, 7
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		req.Topics = append(req.Topics, rt)
+		resp := ask[*kmsg.OffsetCommitResponse](dial(t, cluster, int(cluster.Coordinator("billing"))), 8, req)
+		if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 3 {
+			t.Fatalf("response %+v", resp)
+		}
+		for _, p := range resp.Topics[0].Partitions {
+			_, _, committed := cluster.Committed("billing", "orders", p.Partition)
+			if want := p.Partition != 1; (p.ErrorCode == 0) != want || committed != want {
+				t.Errorf("partition %d: error %d, committed %v", p.Partition, p.ErrorCode, committed)
+			}
+		}
+	})
+}
+
+func TestFailWholeRequestOfAGroup(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		cluster.Inject(broker.Fault{API: broker.APIFindCoordinator, Group: "billing", Fail: kerr.CoordinatorNotAvailable.Code})
+		w := dial(t, cluster, 1)
+		for group, want := range map[string]int16{"billing": kerr.CoordinatorNotAvailable.Code, "shipping": 0} {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorKeys = []string{group}
+			if got := ask[*kmsg.FindCoordinatorResponse](w, 4, req).Coordinators[0].ErrorCode; got != want {
+				t.Errorf("%s: error code %d, want %d", group, got, want)
+			}
+			req = kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorKey = group
+			if got := ask[*kmsg.FindCoordinatorResponse](w, 3, req).ErrorCode; got != want {
+				t.Errorf("%s: error code %d, want %d", group, got, want)
+			}
+		}
+	})
+}
+
+func TestDroppedResponseWasApplied(t *testing.T) {
+	for name, fault := range map[string]broker.Fault{"drop": {DropResponse: true}, "cut": {CutResponse: true}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+				fault.API, fault.Count = broker.APIProduce, 1
+				injected := cluster.Inject(fault)
+				w := dial(t, cluster, 1)
+				req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
+				req.SetVersion(9)
+				w.send(req)
+				if err := injected.Wait(t.Context(), 1); err != nil {
+					t.Fatal(err)
+				}
+				if n := cluster.EndOffset("orders", 0); n != 1 {
+					t.Errorf("%d records were appended", n)
+				}
+				rest, err := io.ReadAll(w.conn)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if whole := 4 + 4 + 1; fault.DropResponse && len(rest) != 0 || fault.CutResponse && len(rest) < whole {
+					t.Errorf("%d bytes of the response came", len(rest))
+				}
+			})
+		})
+	}
+}
+
+func TestDelayHoldsARequest(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		cluster.Inject(broker.Fault{ClientID: "slow", Delay: 3 * time.Hour})
+		for name, want := range map[string]time.Duration{"slow": 3 * time.Hour, "fast": 0} {
+			w := dial(t, cluster, 1)
+			w.name = name
+			begin := time.Now()
+			w.produce("orders", 0, seal(batchOf(text("a")...)))
+			if d := time.Since(begin); d != want {
+				t.Errorf("%s client was answered after %v, want %v", name, d, want)
+			}
+		}
+	})
+}
+
+func TestStallHoldsARequestUntilItIsRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		stall := cluster.Inject(broker.Fault{Broker: 1, Stall: true})
+		w := dial(t, cluster, 1)
+		req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
+		req.SetVersion(9)
+		w.send(req)
+		time.Sleep(time.Hour)
+		if n := cluster.EndOffset("orders", 0); n != 0 || stall.Hits() != 1 {
+			t.Errorf("%d records, %d hits", n, stall.Hits())
+		}
+		stall.Remove()
+		if _, err := w.receive(req); err != nil {
+			t.Fatal(err)
+		}
+		if n := cluster.EndOffset("orders", 0); n != 1 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
+
+func TestWaitForAHitEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := cluster.Inject(broker.Fault{}).Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestMovedLeaderIsFollowed(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		w := dial(t, cluster, 1)
+		if p := w.produce("orders", 0, seal(batchOf(text("a")...))); p.ErrorCode != 0 {
+			t.Fatalf("error code %d", p.ErrorCode)
+		}
+		if err := cluster.MoveLeader("orders", 0, 3); err != nil {
+			t.Fatal(err)
+		}
+		p := w.produce("orders", 0, seal(batchOf(text("b")...)))
+		if p.ErrorCode != kerr.NotLeaderForPartition.Code || p.CurrentLeader.LeaderID != 3 || p.CurrentLeader.LeaderEpoch != 1 {
+			t.Errorf("old leader answered %+v", p)
+		}
+		if p := dial(t, cluster, 3).produce("orders", 0, seal(batchOf(text("b")...))); p.ErrorCode != 0 || p.BaseOffset != 1 {
+			t.Errorf("new leader answered %+v", p)
+		}
+	})
+}
+
+func TestKilledBrokerIsReplacedAndComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		w := dial(t, cluster, 1)
+		w.produce("orders", 0, seal(batchOf(text("a")...)))
+		if err := cluster.KillBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		w.ends("broker is killed")
+		if _, err := cluster.Dial(t.Context(), "tcp", cluster.Addrs()[0]); err == nil {
+			t.Error("a killed broker takes connections")
+		}
+		if id, epoch := cluster.Leader("orders", 0); id != 2 || epoch != 1 {
+			t.Errorf("leader %d in epoch %d", id, epoch)
+		}
+		if id, _ := cluster.Leader("others", 0); id != -1 {
+			t.Errorf("leader of an unreplicated partition is %d", id)
+		}
+		if id := cluster.Coordinator("billing"); id == 1 {
+			t.Error("a killed broker coordinates")
+		}
+		if p := dial(t, cluster, 2).produce("orders", 0, seal(batchOf(text("b")...))); p.ErrorCode != 0 || p.BaseOffset != 1 {
+			t.Errorf("new leader answered %+v", p)
+		}
+		if err := cluster.StartBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		if id, _ := cluster.Leader("others", 0); id != 1 {
+			t.Errorf("leader of an unreplicated partition is %d after its broker came back", id)
+		}
+		if p := dial(t, cluster, 1).produce("others", 0, seal(batchOf(text("a")...))); p.ErrorCode != 0 {
+			t.Errorf("broker that came back answered %+v", p)
+		}
+	})
+}
+
+func TestPausedBrokerLosesItsLeadershipAfterTheSessionTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		w := dial(t, cluster, 1)
+		if err := cluster.PauseBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
+		req.SetVersion(9)
+		w.send(req)
+		time.Sleep(8 * time.Second)
+		if id, _ := cluster.Leader("orders", 0); id != 1 {
+			t.Errorf("leader %d before the session timeout", id)
+		}
+		time.Sleep(2 * time.Second)
+		if id, _ := cluster.Leader("orders", 0); id != 2 {
+			t.Errorf("leader %d after the session timeout", id)
+		}
+		if err := cluster.ResumeBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := w.receive(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode; code != kerr.NotLeaderForPartition.Code {
+			t.Errorf("the broker that was paused answered %d", code)
+		}
+	})
+}
+
+func TestMovedCoordinatorReleasesWhoWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		if err := cluster.MoveCoordinator("billing", 1); err != nil {
+			t.Fatal(err)
+		}
+		join := func() *kmsg.JoinGroupRequest {
+			req := kmsg.NewPtrJoinGroupRequest()
+			req.Version = 3
+			req.Group, req.ProtocolType, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = "billing", "consumer", 10_000, 3_600_000
+			p := kmsg.NewJoinGroupRequestProtocol()
+			p.Name = "range"
+			req.Protocols = append(req.Protocols, p)
+			return req
+		}
+		first := dial(t, cluster, 1)
+		if resp := ask[*kmsg.JoinGroupResponse](first, 3, join()); resp.ErrorCode != 0 {
+			t.Fatalf("join: %d", resp.ErrorCode)
+		}
+		second := dial(t, cluster, 1)
+		req := join()
+		second.send(req) // waits for the first to join again
+		synctest.Wait()
+		if err := cluster.MoveCoordinator("billing", 2); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := second.receive(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := resp.(*kmsg.JoinGroupResponse).ErrorCode; code != kerr.NotCoordinator.Code {
+			t.Errorf("waiting join was answered %d", code)
+		}
+	})
+}
+
+func TestDropConnectionsOfOneClient(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		a, b := dial(t, cluster, 1), dial(t, cluster, 1)
+		a.name, b.name = "a", "b"
+		a.produce("orders", 0, seal(batchOf(text("1")...)))
+		b.produce("orders", 0, seal(batchOf(text("2")...)))
+		if n := cluster.DropConnections("a"); n != 1 {
+			t.Errorf("%d connections dropped", n)
+		}
+		a.ends("connection is dropped")
+		b.produce("orders", 0, seal(batchOf(text("3")...)))
+	})
+}

@@ -114,8 +114,14 @@ func (c *Cursor) Contains(offset int64) bool {
 	return len(c.ranges) > 0 && c.ranges[0].From <= offset
 }
 
+// Before reports whether any offset below offset is left.
+func (c *Cursor) Before(offset int64) bool { return len(c.ranges) > 0 && c.ranges[0].From < offset }
+
 // Runs is the number of ranges that are left.
 func (c *Cursor) Runs() int { return len(c.ranges) }
+
+// End is the offset after the last completed one that is left, or 0.
+func (c *Cursor) End() int64 { return Completed{ranges: c.ranges}.End() }
 
 // Rest appends to dst what is left of the ranges from offset on. Like Contains it forgets what ends at or before offset.
 func (c *Cursor) Rest(dst []Range, offset int64) []Range {

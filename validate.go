@@ -141,7 +141,7 @@ func brokerProblem(b string) string {
 	}
 	host, port, err := net.SplitHostPort(b)
 	if err != nil {
-		return fmt.Sprintf("is %q; give a host:port such as %s", b, net.JoinHostPort(strings.Trim(b, "[]:"), "9092"))
+		return fmt.Sprintf("is %q; give a host:port such as %s", b, net.JoinHostPort(strings.Trim(strings.TrimSuffix(b, "]:"), "[]"), "9092"))
 	}
 	if host == "" {
 		return fmt.Sprintf("is %q, without a host", b)

@@ -2,8 +2,10 @@ package commitmeta
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Range is the offsets from From (included) to To (excluded).
@@ -94,6 +96,28 @@ func (c Completed) All() iter.Seq[Range] { return slices.Values(c.ranges) }
 // Equal reports whether both maps name the same offsets and the same leader epoch.
 func (c Completed) Equal(other Completed) bool {
 	return c.known == other.known && slices.Equal(c.ranges, other.ranges)
+}
+
+// String is for people: the first ranges, with both ends included, and how much there is beyond them.
+func (c Completed) String() string {
+	if len(c.ranges) == 0 {
+		return "none"
+	}
+	const shown = 5
+	var b strings.Builder
+	for i, r := range c.ranges[:min(shown, len(c.ranges))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d", r.From)
+		if r.To-1 > r.From {
+			fmt.Fprintf(&b, "-%d", r.To-1)
+		}
+	}
+	if more := len(c.ranges) - shown; more > 0 {
+		fmt.Fprintf(&b, " and %d runs more", more)
+	}
+	return b.String()
 }
 
 // Cursor returns a cursor before the first range.

@@ -289,7 +289,7 @@ func (w *world) drain() error {
 func explore(t *testing.T, cuts bool) {
 	t.Helper()
 	restarts, commits, truncations, records, twice := 0, 0, 0, 0, 0
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		w := newWorld(seed, cuts)
 		for i := range 600 {
 			if err := w.step(); err != nil {

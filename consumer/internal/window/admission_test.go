@@ -89,7 +89,6 @@ func TestAdmissionThatAsksWorstNeverOverflows(t *testing.T) { // G7, G8
 					slot, _ := w.Admit(w.Next(), 1)
 					heap.Push(&flying, task{slot, now + c.service(r)})
 					admitted++
-					since++
 					most = max(most, w.InFlight())
 					continue
 				}
@@ -106,7 +105,7 @@ func TestAdmissionThatAsksWorstNeverOverflows(t *testing.T) { // G7, G8
 					commit()
 					left = room()
 				}
-				if since == measureEvery || flying.Len() == 0 || flying[0].end > 1e8 {
+				if since >= measureEvery || flying.Len() == 0 || flying[0].end > 1e8 {
 					measure()
 				}
 			}

@@ -11,7 +11,8 @@ import (
 //
 // Only what is in flight is kept: 32 bytes a record, linked in the order of admission, which is the order of offsets. Every other offset below
 // Next is over: ended, skipped by the broker, or known from the completion map. So nothing depends on how far offsets are apart or on how much ended
-// behind a record that is stuck. Admit, Complete, Pass and Mark take constant time; Admit allocates once in 256 records while more and more are in flight, and not in a steady state.
+// behind a record that is stuck. Admit, Complete, Pass and Mark take constant time; Admit allocates once in 256
+// records while more and more are in flight, and not in a steady state.
 type Window struct {
 	slab     slab
 	inFlight int

@@ -1,0 +1,140 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer/internal/breaker"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// attempt is one run of a handler over the head of a lane. It is the handler's context as well.
+type attempt struct {
+	attemptContext
+	p       *partition
+	l       *lane
+	h       *handler
+	src     *kgo.Record // as it was fetched
+	id      breaker.ID
+	over    time.Time // when the handler returned
+	rec     sordini.Record
+	number  int
+	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
+	started time.Time
+	span    *trace.SpanContext
+
+	// Guarded by the partition's mutex.
+	index   int  // in partition.running
+	zombie  bool // the partition was closed meanwhile: the worker is no longer counted
+	overdue bool // it was told to stop and goes on
+}
+
+// newAttempt prepares an attempt of l's head. p.mu is held.
+func newAttempt(p *partition, l *lane) *attempt {
+	t := l.head
+	a := &attempt{p: p, l: l, src: t.rec, id: recordID(t.rec), h: t.handler, number: l.attempts + 1, started: time.Now(), span: l.span}
+	a.base = p.e.base
+	if a.h != nil {
+		a.deadline = a.started.Add(a.h.cfg.timeout)
+	}
+	return a
+}
+
+// cancel cancels the attempt's context and reports it. The partition's mutex is held.
+func (a *attempt) cancel(cause error) {
+	if a.stop(cause) {
+		a.p.e.record(a.event(history.AttemptCancel, func(e *history.Event) { e.Cause = causeOf(cause) }))
+	}
+}
+
+// run calls the handler and says what it answered. The context is over when it returns.
+func (a *attempt) run() (err error) {
+	r := a.src
+	a.rec = sordini.Record{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
+		Key: r.Key, Value: r.Value, Headers: r.Headers[:len(r.Headers):len(r.Headers)],
+	}
+	e := a.p.e
+	if e.copies {
+		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
+	}
+	e.record(a.event(history.AttemptStart, nil))
+	err = a.call()
+	a.ended = a.end()
+	if cause := a.ended; err != nil && errors.Is(cause, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
+		err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
+	}
+	e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
+		ev.Outcome = history.Succeeded
+		ev.Cause = causeOf(a.ended)
+		if err != nil {
+			ev.Outcome, ev.Err = history.Failed, err.Error()
+			if ev.Cause != 0 {
+				ev.Outcome = history.Cancelled
+			}
+		}
+	}))
+	return err
+}
+
+// call runs the chain and recovers its panics.
+func (a *attempt) call() (err error) {
+	if a.h == nil {
+		return a.p.e.unhandled(a)
+	}
+	var decodeFailed error
+	d := sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, nil)
+	*d = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) {
+		v, err := a.h.decode(a, d.Record)
+		if err != nil {
+			decodeFailed = err
+		}
+		return v, err
+	})
+	d.PreviousSpan = a.span
+	finished := false
+	defer func() {
+		a.span = d.PreviousSpan
+		if finished {
+			return
+		}
+		v := recover()
+		if v == nil {
+			err = errGoexit // runtime.Goexit: a testing.FailNow in a handler; the worker is gone with it
+			return
+		}
+		err = &panicError{value: v, stack: debug.Stack()}
+	}()
+	err = a.h.chain(a, d)
+	finished = true
+	if decodeFailed != nil && !errors.Is(err, ErrDecode) {
+		err = &decodeError{decodeFailed} // a middleware swallowed it, and the handler has not seen the record (guarantee G9)
+	}
+	return err
+}
+
+var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")
+
+func (a *attempt) event(k history.Kind, more func(*history.Event)) func() history.Event {
+	return func() history.Event {
+		r := a.src
+		ev := history.Event{Kind: k, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Attempt: a.number, Fence: a.p.fence}
+		if more != nil {
+			more(&ev)
+		}
+		return ev
+	}
+}
+
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append(make([]byte, 0, len(b)), b...)
+}

@@ -1,0 +1,243 @@
+package consumer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// defaultMetadataMax is Kafka's offset.metadata.max.bytes, in UTF-16 code units whatever its name says.
+const defaultMetadataMax = 4096
+
+// commitState is what is known of a partition's commits. The partition's mutex guards it.
+type commitState struct {
+	offset  int64 // the last one that was acknowledged, -1 where there is none
+	failing time.Time
+	err     error
+}
+
+// snapshot is what one commit says of one partition.
+type snapshot struct {
+	p        *partition
+	offset   int64
+	epoch    int32
+	version  uint64
+	metadata string
+	done     commitmeta.Completed
+	err      error // what the broker answered
+}
+
+// commitLoop commits what has changed, on an interval, until stop is closed.
+func (e *engine) commitLoop(stop <-chan struct{}) {
+	running, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { <-stop; cancel() }() // a commit that hangs does not delay the last one
+	tick := time.NewTicker(e.g.cfg.commitInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(running, commitTimeout)
+		_ = e.commitParts(ctx, e.partitions()) // kept for health in each partition's state
+		cancel()
+	}
+}
+
+// commitTimeout bounds one periodic commit: a rebalance may hold it up, and a broker that is away.
+const commitTimeout = 10 * time.Second
+
+// commitAll is the last commit before the member leaves.
+func (e *engine) commitAll(ctx context.Context) error { return e.commitParts(ctx, e.partitions()) }
+
+// commitParts commits the partitions that have something new to say, and again those that the broker refused for a reason that passes, until ctx ends.
+func (e *engine) commitParts(ctx context.Context, parts []*partition) error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	var err error
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		snaps := e.snapshots(parts)
+		if len(snaps) == 0 {
+			return nil
+		}
+		again := false
+		if err, again = e.send(ctx, snaps); !again {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// snapshots reads what the partitions have to say, those that have nothing new left out. e.commitMu is held.
+func (e *engine) snapshots(parts []*partition) []*snapshot {
+	limit := int(e.metaMax.Load())
+	var snaps []*snapshot
+	for _, p := range parts {
+		p.mu.Lock()
+		if p.version == p.acked {
+			p.mu.Unlock()
+			continue
+		}
+		s := &snapshot{p: p, version: p.version}
+		s.offset, s.epoch = p.win.Mark()
+		s.done = p.win.Completed()
+		p.mu.Unlock()
+		meta := commitmeta.Metadata{
+			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Incarnation: p.incarnation,
+		}
+		s.metadata, s.done = encode(meta, limit)
+		snaps = append(snaps, s)
+	}
+	slices.SortFunc(snaps, func(a, b *snapshot) int {
+		return cmp.Or(cmp.Compare(a.p.topic.name, b.p.topic.name), cmp.Compare(a.p.id, b.p.id))
+	})
+	return snaps
+}
+
+// encode writes the metadata and returns the completion map that is in it: as much of it, from the mark on, as the limit allows. Admission slows down long
+// before that; what is left out would be handled again after a crash, and nothing worse.
+func encode(meta commitmeta.Metadata, limit int) (string, commitmeta.Completed) {
+	text, err := meta.Encode(commitmeta.Base64, limit)
+	if err == nil {
+		return text, meta.Completed
+	}
+	var ranges []commitmeta.Range
+	for r := range meta.Completed.All() {
+		ranges = append(ranges, r)
+	}
+	for n := len(ranges) / 2; errors.Is(err, commitmeta.ErrTooLarge); n /= 2 {
+		meta.Completed = commitmeta.NewCompleted(meta.Completed.LeaderEpoch(), slices.Clone(ranges[:n])...)
+		if text, err = meta.Encode(commitmeta.Base64, limit); err == nil {
+			return text, meta.Completed
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return "", commitmeta.Completed{}
+}
+
+// send commits the snapshots in one request and checks the answer for every partition. again says that some were refused for a reason that passes.
+func (e *engine) send(ctx context.Context, snaps []*snapshot) (err error, again bool) {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	find := map[tp]*snapshot{}
+	for _, s := range snaps {
+		m := offsets[s.p.topic.name]
+		if m == nil {
+			m = map[int32]kgo.EpochOffset{}
+			offsets[s.p.topic.name] = m
+		}
+		m[s.p.id] = kgo.EpochOffset{Epoch: s.epoch, Offset: s.offset}
+		find[tp{s.p.topic.name, s.p.id}] = s
+		s.err = errNoAnswer
+		e.record(s.event(history.CommitStart))
+	}
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				part := &req.Topics[i].Partitions[j]
+				if s := find[tp{req.Topics[i].Topic, part.Partition}]; s != nil {
+					part.Metadata = &s.metadata
+				}
+			}
+		}
+		return nil
+	})
+	e.cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+		if failed != nil {
+			for _, s := range snaps {
+				s.err = failed
+			}
+			return
+		}
+		for _, t := range resp.Topics {
+			name := t.Topic
+			for i := 0; name == "" && i < len(req.Topics); i++ { // from version 10 on, answers name topics by id alone
+				if req.Topics[i].TopicID == t.TopicID {
+					name = req.Topics[i].Topic
+				}
+			}
+			for _, part := range t.Partitions {
+				if s := find[tp{name, part.Partition}]; s != nil {
+					s.err = kerr.ErrorForCode(part.ErrorCode)
+				}
+			}
+		}
+	})
+	now := time.Now()
+	for _, s := range snaps {
+		s.p.mu.Lock()
+		if s.err == nil {
+			s.p.acked = s.version
+			s.p.commits = commitState{offset: s.offset}
+		} else if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
+			s.p.commits.failing = now
+		}
+		s.p.mu.Unlock()
+		if s.err == nil {
+			e.stats.commits.Add(1)
+			e.record(s.event(history.Commit))
+			continue
+		}
+		e.stats.commitFailures.Add(1)
+		if errors.Is(s.err, kerr.OffsetMetadataTooLarge) {
+			e.metaMax.Store(max(minMetadataMax, e.metaMax.Load()/2))
+		}
+		again = again || passes(s.err)
+		if err == nil {
+			err = fmt.Errorf("commit %s at %d: %w", tp{s.p.topic.name, s.p.id}, s.offset, s.err)
+		}
+	}
+	return err, again
+}
+
+// minMetadataMax is where learning the limit stops: what is smaller holds no map.
+const minMetadataMax = 64
+
+// errNoAnswer says that the broker's answer leaves a partition out.
+var errNoAnswer = errors.New("the broker's answer does not mention the partition")
+
+// passes says whether a commit that failed so is worth repeating at once.
+func passes(err error) bool {
+	for _, e := range []*kerr.Error{
+		kerr.RebalanceInProgress, kerr.StaleMemberEpoch, kerr.OffsetMetadataTooLarge, kerr.CoordinatorLoadInProgress,
+		kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.RequestTimedOut,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *snapshot) event(k history.Kind) func() history.Event {
+	return func() history.Event {
+		ev := history.Event{Kind: k, Topic: s.p.topic.name, Partition: s.p.id, Offset: s.offset, Fence: s.p.fence}
+		for r := range s.done.All() {
+			ev.Ranges = append(ev.Ranges, history.Range{From: r.From, To: r.To})
+		}
+		return ev
+	}
+}
+
+func (p *partition) event(k history.Kind) func() history.Event {
+	return func() history.Event {
+		return history.Event{Kind: k, Topic: p.topic.name, Partition: p.id, Fence: p.fence}
+	}
+}

@@ -1,0 +1,100 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// write makes the dead letter of a failed record, nil where dead-lettering is off.
+func (e *engine) write(a *attempt, d decision) *letter {
+	if a.p.topic.deadName == "" {
+		return nil
+	}
+	r := a.src
+	now := time.Now()
+	first := a.l.firstFailed
+	if first.IsZero() {
+		first = now
+	}
+	rec, cut := e.g.cfg.format.Record(a.p.topic.deadName, dlt.Failure{
+		Record: &sordini.Record{
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
+			Key: r.Key, Value: r.Value, Headers: r.Headers,
+		},
+		TopicID: a.p.topic.id, Group: e.g.name, Class: d.class, Err: d.err, Stack: d.stack,
+		Attempts: a.number, FirstFailed: first, Failed: now, Client: e.text,
+	})
+	if cut >= dlt.WithoutHeaders {
+		e.stats.truncatedLetters.Add(1)
+		e.report("letter-truncated", Reason{
+			Code: "dead-letter-truncated", Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+			Summary: "a dead letter was too large and was written without its " + cut.String() + "; raise max.message.bytes of " + a.p.topic.deadName,
+		})
+	}
+	return &letter{class: d.class, record: &kgo.Record{
+		Topic: rec.Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp,
+	}}
+}
+
+// post produces the dead letter of a parked lane. It does not block and holds no worker; posted hears of the outcome.
+func (e *engine) post(p *partition, l *lane) {
+	p.mu.Lock()
+	if l.since.IsZero() {
+		l.since = time.Now()
+	}
+	rec := l.letter.record
+	p.mu.Unlock()
+	e.side.TryProduce(context.Background(), rec, func(r *kgo.Record, err error) { e.posted(p, l, r, err) })
+}
+
+// posted hears what became of a dead letter. Once every in-sync replica has it, the record is over; if the topic refused it, the lane waits and tries again,
+// and nothing is committed past it (guarantee G2).
+func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	src := l.head.rec
+	p.parked--
+	defer p.settle()
+	if err != nil {
+		x := l.letter
+		x.refused++
+		x.err = err
+		e.stats.refusedLetters.Add(1)
+		if p.stopping {
+			l.state = laneHeld
+			return
+		}
+		l.state = laneWaiting
+		wait := min(time.Second<<min(x.refused-1, 10), 30*time.Second)
+		if errors.Is(err, kgo.ErrMaxBuffered) {
+			wait = 100 * time.Millisecond
+		}
+		e.due.add(l, time.Now().Add(wait))
+		return
+	}
+	class := l.letter.class
+	e.record(func() history.Event {
+		return history.Event{
+			Kind: history.DeadLettered, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(class),
+			To: &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
+		}
+	})
+	e.record(func() history.Event {
+		return history.Event{
+			Kind: history.Ended, Outcome: history.Dead, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(class),
+		}
+	})
+	e.stats.dead(class)
+	p.complete(l)
+	p.dispatch()
+}

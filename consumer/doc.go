@@ -1,0 +1,34 @@
+// Package consumer runs typed handlers over the records of a consumer group, and loses none of them.
+//
+//	g, err := consumer.New(cluster, "billing")
+//	err = consumer.Handle(g, Placed, func(ctx context.Context, m *consumer.Message[Order]) error {
+//		return charge(ctx, m.Value)
+//	})
+//	err = g.Run(ctx) // blocks; nil only after a clean drain whose last commit was acknowledged
+//
+// # A record's way
+//
+// A fetched record enters its partition's window, which knows what is in flight and what is complete. It queues in the lane of its key; a bounded pool of
+// workers takes the heads of lanes that are due. An attempt decodes the value, runs the middleware and then the handler. What comes back decides:
+//
+//   - nil: the record is done;
+//   - an error: it is tried again after a growing delay (see [RetryPolicy]), in place, holding its lane but no worker and no goroutine;
+//   - an error after the last retry, or a [Permanent] one, or bytes that do not decode: it is written to the group's dead-letter topic, and is over once
+//     every in-sync replica has that;
+//   - [Skip]: it is over, and counted.
+//
+// Commits run beside all this, on a short interval, and never pass a record that is not over. What is complete beyond the committed offset travels in the
+// commit's metadata, so that a crash repeats little.
+//
+// # What it promises
+//
+// The numbers are those of the guarantees in the module's README. No record is lost, skipped or committed early (G1, G2); the records of a key are handled
+// in order and never at the same time, retries included (G3), while no key waits for another (G4); a partition that is taken away has no running handler
+// left, or its result is fenced (G5); cancelling Run's context drains (G6), and a clean stop repeats nothing (G7); what is in flight is bounded (G8);
+// undecodable records do not stop a group (G9); Run ends in bounded time (G12), and [Group.Health] says what is wrong (G13).
+//
+// # What it does not do
+//
+// It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.
+// Transactional handlers ([HandleTx]) and batches are declared and come with a later release.
+package consumer

@@ -1,0 +1,352 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// engine is one run of a group. Its goroutines: the poll loop, the workers of the pool, the due queue, the watch over handler timeouts, the committer; and
+// franz-go's, which call its callbacks. run starts and awaits them all.
+type engine struct {
+	g      *Group
+	topics []*topicPlan
+	log    *slog.Logger
+	member string          // its name in a history
+	base   context.Context // of every attempt: the values of Run's context, never cancelled
+	copies bool            // attempts get copies of their record: there is middleware that might write to it
+	text   string          // for dead letters: who wrote them
+
+	cl   *kgo.Client // the member
+	side *kgo.Client // writes dead letters, asks about topics
+
+	budget *budget
+	pool   *pool
+	due    *dueQueue
+	floods floods
+	stats  stats
+
+	stopping chan struct{} // closed when the drain begins
+	hurry    chan struct{} // closed at the drain deadline
+	fatal    chan error    // what ends the run from within
+
+	commitMu sync.Mutex // serialises commits: an older one is never sent after a newer one
+	metaMax  atomic.Int64
+
+	mu      sync.Mutex
+	parts   map[tp]*partition
+	fetched map[tp]committed // what the last OffsetFetch answered, until the partitions are taken over
+	trouble map[string]Reason
+}
+
+// tp names a partition.
+type tp struct {
+	topic     string
+	partition int32
+}
+
+func (x tp) String() string { return fmt.Sprintf("%s[%d]", x.topic, x.partition) }
+
+func newEngine(g *Group, topics []*topicPlan) *engine {
+	e := &engine{
+		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
+		budget:   newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
+		stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
+		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
+	}
+	e.pool = newPool(g.cfg.concurrency, e.work)
+	e.due = newDueQueue(func(l *lane) { l.p.wake(l) })
+	e.floods.due = e.due
+	e.metaMax.Store(defaultMetadataMax)
+	return e
+}
+
+// closeTimeout is how long committing and leaving may take after the drain.
+const closeTimeout = 3 * time.Second
+
+// run is Group.Run.
+func (e *engine) run(ctx context.Context) (err error) {
+	if e.g.cfg.recorder != nil {
+		e.member = memberName(e)
+		defer func() {
+			e.record(func() history.Event {
+				ev := history.Event{Kind: history.RunEnd, Outcome: history.Clean}
+				if err != nil {
+					ev.Outcome, ev.Err = history.Unclean, err.Error()
+				}
+				return ev
+			})
+		}()
+	}
+	e.base = context.WithoutCancel(ctx)
+	if err := e.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began: nothing was taken
+		}
+		return fmt.Errorf("group %q: run: %w", e.g.name, err)
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, f := range []func(){
+		func() { e.due.run(stop) },
+		func() { e.watch(stop) },
+		func() { e.commitLoop(stop) },
+		func() { e.pollLoop() },
+	} {
+		wg.Add(1)
+		go func() { defer wg.Done(); f() }()
+	}
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-e.fatal:
+	}
+	e.g.mu.Lock()
+	e.g.state = stateDraining
+	e.g.mu.Unlock()
+	e.record(func() history.Event { return history.Event{Kind: history.DrainStart} })
+	close(e.stopping)
+	err = e.drain()
+	close(stop)
+
+	last, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if cerr := e.commitAll(last); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("%w: %w", ErrCommit, cerr))
+	}
+	e.closePartitions()
+	e.close(last)
+	e.pool.stop()
+	wg.Wait()
+	e.pool.wg.Wait()
+	if err = errors.Join(cause, err); err != nil {
+		return fmt.Errorf("group %q: run: %w", e.g.name, err)
+	}
+	return nil
+}
+
+// drain lets what runs finish until the deadline, then cancels it. It returns an error that names what did not finish in time.
+func (e *engine) drain() error {
+	deadline := time.NewTimer(e.g.cfg.drainTimeout)
+	defer deadline.Stop()
+	parts := e.partitions()
+	var waits []<-chan struct{}
+	for _, p := range parts {
+		waits = append(waits, p.stop())
+	}
+	late := false
+	for _, w := range waits {
+		select {
+		case <-w:
+			continue
+		default:
+		}
+		select {
+		case <-w:
+			continue
+		case <-deadline.C:
+			late = true
+		}
+		break
+	}
+	close(e.hurry)
+	if !late {
+		return nil
+	}
+	cut := e.runningNow()
+	for _, p := range parts {
+		p.cancel(ErrDraining)
+	}
+	grace := time.NewTimer(graceTimeout)
+	defer grace.Stop()
+	for _, w := range waits {
+		select {
+		case <-w:
+			continue
+		case <-grace.C:
+		}
+		break
+	}
+	return undrained(e.g.cfg.drainTimeout, cut, e.runningNow(), e.parkedNow())
+}
+
+// graceTimeout is how long a handler may take to return once its context is cancelled by a drain or a revocation.
+const graceTimeout = time.Second
+
+// undrained says what did not finish: cut is what was cancelled, still is what goes on, parked how many dead letters were not acknowledged.
+func undrained(timeout time.Duration, cut, still []string, parked int) error {
+	if len(cut) == 0 && parked == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("after %v", timeout)
+	var returned []string
+	for _, s := range cut {
+		if !slices.Contains(still, s) {
+			returned = append(returned, s)
+		}
+	}
+	if len(still) > 0 {
+		text += fmt.Sprintf(", handlers that ignore their context still run: %s", list(still))
+	}
+	if len(returned) > 0 {
+		text += fmt.Sprintf(", handlers were cancelled: %s", list(returned))
+	}
+	if parked > 0 {
+		text += fmt.Sprintf(", %d dead letters were not acknowledged", parked)
+	}
+	return fmt.Errorf("%w: %s; these records are handled again after the next start", ErrUndrained, text)
+}
+
+// list joins the first few of many.
+func list(s []string) string {
+	const most = 5
+	text := ""
+	for i, x := range s {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(s)-most)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += x
+	}
+	return text
+}
+
+func (e *engine) draining() bool {
+	select {
+	case <-e.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// burst is how many attempts a worker runs in one partition before another partition has its turn.
+const burst = 32
+
+// work is what a worker of the pool does with a partition.
+func (e *engine) work(p *partition) (alive bool) {
+	p.mu.Lock()
+	a := p.take()
+	p.mu.Unlock()
+	returned := false
+	defer func() {
+		if !returned { // the handler called runtime.Goexit, and the worker ends here: its record failed, and another worker takes its place
+			if _, alive := p.finish(a, a.decide(errGoexit, time.Now()), false); alive {
+				e.pool.disown()
+			}
+		}
+	}()
+	alive = true
+	for n := 1; a != nil && alive; n++ {
+		err := a.run()
+		a.over = time.Now()
+		a, alive = p.finish(a, a.decide(err, a.over), n < burst)
+	}
+	returned = true
+	return alive
+}
+
+// watch cancels the contexts of handlers that take too long. It sleeps until the earliest deadline: what starts meanwhile has a later one.
+func (e *engine) watch(stop <-chan struct{}) {
+	least := e.leastTimeout()
+	timer := time.NewTimer(least)
+	defer timer.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-timer.C:
+		}
+		now := time.Now()
+		next := now.Add(least)
+		for _, p := range e.partitions() {
+			p.mu.Lock()
+			for _, a := range p.running {
+				switch {
+				case a.overdue || a.deadline.IsZero():
+				case a.deadline.After(now):
+					if a.deadline.Before(next) {
+						next = a.deadline
+					}
+				default:
+					a.overdue = true
+					a.cancel(ErrHandlerTimeout)
+				}
+			}
+			p.mu.Unlock()
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+func (e *engine) leastTimeout() time.Duration {
+	least := defaultHandlerTimeout
+	for _, t := range e.topics {
+		for _, h := range t.byType {
+			least = min(least, h.cfg.timeout)
+		}
+		if t.all != nil {
+			least = min(least, t.all.cfg.timeout)
+		}
+	}
+	return least
+}
+
+// partitions returns what the member owns.
+func (e *engine) partitions() []*partition {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	parts := make([]*partition, 0, len(e.parts))
+	for _, p := range e.parts {
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// runningNow names the records whose handlers run.
+func (e *engine) runningNow() (running []string) {
+	for _, p := range e.partitions() {
+		p.mu.Lock()
+		for _, a := range p.running {
+			running = append(running, fmt.Sprintf("%s@%d", tp{p.topic.name, p.id}, a.src.Offset))
+		}
+		p.mu.Unlock()
+	}
+	slices.Sort(running)
+	return running
+}
+
+func (e *engine) parkedNow() (n int) {
+	for _, p := range e.partitions() {
+		p.mu.Lock()
+		n += p.parked
+		p.mu.Unlock()
+	}
+	return n
+}
+
+func (e *engine) closePartitions() {
+	for _, p := range e.partitions() {
+		p.close()
+	}
+}
+
+// fail ends the run with an error.
+func (e *engine) fail(err error) {
+	select {
+	case e.fatal <- err:
+	default:
+	}
+}

@@ -1,0 +1,91 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer/internal/breaker"
+)
+
+// handler is a registered handler without its type.
+type handler struct {
+	spec    sordini.Spec
+	cfg     handlerConfig
+	decode  func(ctx context.Context, r *sordini.Record) (any, error)
+	handle  sordini.Handler // the typed handler: takes a delivery whose value is decoded
+	chain   sordini.Handler // handle inside the middleware; set when the group starts
+	breaker *breaker.Breaker
+}
+
+// Handle registers h for the records of t: for all of them, or with t.Type for those whose type header says so. It returns an error that wraps
+// sordini.ErrContract or ErrConfig when the contract, an option, or the combination with what is registered already can not work; it does not talk to
+// a broker. Call it before Run.
+//
+// h is called from several goroutines at the same time, but for the records of one key one after the other (see Ordering). Its context is cancelled with
+// cause ErrHandlerTimeout, ErrRevoked or ErrDraining; it carries the values of Run's context, but not its cancellation: see DrainTimeout.
+func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *Message[T]) error, opts ...HandlerOption) error {
+	if h == nil {
+		return refuse("group %q: handle topic %q: the handler is nil", g.name, t.Name)
+	}
+	bound, err := t.Bind(g.cluster)
+	if err != nil {
+		return fmt.Errorf("group %q: handle: %w", g.name, err)
+	}
+	return g.register(&handler{
+		spec:   t.Spec(),
+		decode: func(ctx context.Context, r *sordini.Record) (any, error) { return bound.Decode(ctx, r) },
+		handle: func(ctx context.Context, d *sordini.Delivery) error {
+			v, err := d.Value()
+			if err != nil {
+				return &decodeError{err}
+			}
+			value, ok := v.(T)
+			if !ok && v != nil {
+				return Permanent(fmt.Errorf("middleware replaced the value: it is a %T, the handler takes a %T", v, value))
+			}
+			return h(ctx, &Message[T]{Value: value, Record: d.Record, Attempt: d.Attempt, Fence: d.Fence})
+		},
+	}, opts)
+}
+
+// register checks h against what is registered and keeps it.
+func (g *Group) register(h *handler, opts []HandlerOption) error {
+	h.cfg = g.cfg.handler
+	h.cfg.errs = nil
+	for _, o := range opts {
+		o.applyHandler(&h.cfg)
+	}
+	where := fmt.Sprintf("group %q: handle topic %q", g.name, h.spec.Name)
+	if h.spec.Type != "" {
+		where += fmt.Sprintf(" type %q", h.spec.Type)
+	}
+	if len(h.cfg.errs) > 0 {
+		return fmt.Errorf("%s: %w", where, h.cfg.errs[0])
+	}
+	h.cfg.retry = h.cfg.retry.defaults()
+	h.breaker = breaker.New(h.cfg.flood)
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state != stateNew {
+		return fmt.Errorf("%s: register handlers before Run: %w", where, ErrRunning)
+	}
+	for _, other := range g.handlers {
+		if other.spec.Name != h.spec.Name {
+			continue
+		}
+		if other.spec.Type == h.spec.Type {
+			return refuse("%s: there is a handler for it already; a record has one handler in a group (use a second group for a second purpose)", where)
+		}
+		if other.cfg.ordering != h.cfg.ordering {
+			return refuse("%s: Ordering differs from the handler of type %q on the same topic; the records of one partition have one order", where, other.spec.Type)
+		}
+		if !reflect.DeepEqual(other.spec.Config, h.spec.Config) {
+			return fmt.Errorf("%s: its Config differs from that of type %q; contracts of one topic must agree on it: %w", where, other.spec.Type, sordini.ErrContract)
+		}
+	}
+	g.handlers = append(g.handlers, h)
+	return nil
+}

@@ -1,0 +1,167 @@
+package consumer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Health is what a group knows about itself (guarantee G13).
+type Health struct {
+	OK      bool // no reason says otherwise, and the group runs
+	State   string
+	Reasons []Reason // what is wrong, and notices, by code and place
+}
+
+// Reason is one thing that keeps a group from being well, or, with Notice, that somebody should know.
+type Reason struct {
+	Code      string // stable; see the constants of this package's documentation
+	Summary   string // what is so, with numbers, and what to do about it where that is known
+	Topic     string // "" where it concerns no topic
+	Partition int32
+	Offset    int64
+	Since     time.Time
+	Notice    bool // worth knowing; the group is well all the same
+}
+
+// report keeps a reason under a name until resolve takes it back.
+func (e *engine) report(name string, r Reason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.Since = time.Now()
+	if old, ok := e.trouble[name]; ok {
+		r.Since = old.Since
+	}
+	e.trouble[name] = r
+}
+
+// resolve takes a reason back.
+func (e *engine) resolve(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.trouble, name)
+}
+
+// Health says whether the group is well and, if not, why. It takes a moment for each assigned partition and does not ask a broker; liveness and readiness
+// probes may call it.
+func (g *Group) Health() Health {
+	g.mu.Lock()
+	e, state := g.engine, g.state
+	g.mu.Unlock()
+	h := Health{State: [...]string{"not started", "running", "draining", "stopped"}[state]}
+	if e != nil && state != stateStopped {
+		h.Reasons = e.reasons(time.Now())
+	}
+	h.OK = state == stateRunning || state == stateDraining
+	for _, r := range h.Reasons {
+		h.OK = h.OK && r.Notice
+	}
+	return h
+}
+
+// How long something may last before it is a reason.
+const (
+	slowLetter   = 5 * time.Second
+	slowCommit   = 10 * time.Second
+	stuckOffset  = 10 * time.Minute
+	shareOfBound = 4 // a key or partition that holds more than this part of MaxInFlight is named
+)
+
+func (e *engine) reasons(now time.Time) []Reason {
+	e.mu.Lock()
+	var rs []Reason
+	for _, r := range e.trouble {
+		rs = append(rs, r)
+	}
+	e.mu.Unlock()
+	for _, p := range e.partitions() {
+		rs = append(rs, p.reasons(now)...)
+	}
+	for _, t := range e.topics {
+		for _, h := range handlersOf(t) {
+			if s := h.breaker.State(); s.Open {
+				rs = append(rs, Reason{
+					Code: "flood-breaker-open", Topic: t.name, Since: s.Since,
+					Summary: fmt.Sprintf("the handler of %q fails for every record with the same cause (fingerprint %s): its dependency is taken to be down; %d records wait, nothing is dead-lettered",
+						t.name, s.Fingerprint, s.Waiting),
+				})
+			}
+		}
+	}
+	slices.SortFunc(rs, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return rs
+}
+
+// reasons says what is wrong with one partition.
+func (p *partition) reasons(now time.Time) (rs []Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	add := func(code string, offset int64, since time.Time, format string, args ...any) {
+		rs = append(rs, Reason{Code: code, Topic: p.topic.name, Partition: p.id, Offset: offset, Since: since, Summary: fmt.Sprintf(format, args...)})
+	}
+	for _, a := range p.running {
+		if a.overdue {
+			add("handler-stuck", a.src.Offset, a.deadline, "the handler of offset %d goes on although its context was cancelled after %v; it holds its key", a.src.Offset, a.h.cfg.timeout)
+		}
+	}
+	if c := p.commits; !c.failing.IsZero() && now.Sub(c.failing) > slowCommit {
+		add("commit-failing", c.offset, c.failing, "nothing was committed since offset %d: %v", c.offset, c.err)
+	}
+	most := (*lane)(nil)
+	p.eachLane(func(l *lane) {
+		switch {
+		case l.letter != nil && l.letter.refused > 0:
+			add("dead-letter-refused", l.head.rec.Offset, l.since, "the dead letter of offset %d is refused: %v; nothing is committed past it", l.head.rec.Offset, l.letter.err)
+		case l.letter != nil && now.Sub(l.since) > slowLetter:
+			add("dead-letter-slow", l.head.rec.Offset, l.since, "the dead letter of offset %d has not been acknowledged; nothing is committed past it", l.head.rec.Offset)
+		case l.stuck:
+			add("dead-letters-off", l.head.rec.Offset, l.firstFailed, "offset %d can not be handled and dead letters are off; nothing is committed past it: %v", l.head.rec.Offset, l.cause)
+		}
+		if most == nil || l.n > most.n {
+			most = l
+		}
+	})
+	if most != nil && int64(most.n) > p.e.budget.maxRecords/shareOfBound {
+		rs = append(rs, Reason{
+			Code: "key-slow", Topic: p.topic.name, Partition: p.id, Offset: most.head.rec.Offset, Notice: true,
+			Summary: fmt.Sprintf("%s holds %d of the %d records that may be in flight, and slows the others down", most.describe(), most.n, p.e.budget.maxRecords),
+		})
+	}
+	return rs
+}
+
+// eachLane calls f for every lane that waits: lanes of keys, and those without a key that are not merely queued. p.mu is held.
+func (p *partition) eachLane(f func(*lane)) {
+	for _, l := range p.table.lanes {
+		for ; l != nil; l = l.chain {
+			f(l)
+		}
+	}
+	if p.only != nil {
+		f(p.only)
+	}
+	for l := p.apart; l != nil; l = l.after {
+		f(l)
+	}
+}
+
+func (l *lane) describe() string {
+	if l.p.topic.ordering == ByPartition {
+		return "the partition's order"
+	}
+	return fmt.Sprintf("key %q", l.head.rec.Key)
+}
+
+func handlersOf(t *topicPlan) []*handler {
+	var hs []*handler
+	if t.all != nil {
+		hs = append(hs, t.all)
+	}
+	for _, h := range t.byType {
+		hs = append(hs, h)
+	}
+	return hs
+}

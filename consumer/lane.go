@@ -1,0 +1,159 @@
+package consumer
+
+import (
+	"bytes"
+	"hash/maphash"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sordini-go/sordini/consumer/internal/window"
+	"github.com/sordini-go/sordini/dlt"
+)
+
+// task is a record in flight. It belongs to one lane, and with it to one partition, whose mutex guards it.
+type task struct {
+	rec     *kgo.Record
+	slot    window.Slot
+	handler *handler // nil when nobody handles its type
+	size    int32
+	next    *task
+}
+
+// laneState is where the head of a lane is. The legal moves:
+//
+//	ready ─► running ─► ready (the next record), waiting (a retry), parked (a dead letter is being written), held (its attempt was cut short)
+//	waiting ─► ready when due; or parked, when what waits is a dead letter that was refused
+//	parked ─► ready (the next record), waiting (refused)
+//	held: stays, until the partition is given up
+//
+// A lane whose last record ended is gone.
+type laneState uint8
+
+const (
+	laneReady laneState = iota
+	laneRunning
+	laneWaiting
+	laneParked
+	laneHeld
+)
+
+// lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that
+// memory follows what is in flight and not the keys that were ever seen. Its partition's mutex guards it, but for the heap fields.
+type lane struct {
+	p          *partition
+	head, tail *task
+	n          int
+	state      laneState
+	next       *lane // in the partition's ready queue
+
+	// Lanes without a key that wait, so that health finds them.
+	apart         bool
+	before, after *lane
+
+	keyed bool // it is in the table
+	hash  uint64
+	chain *lane // in the table: the next lane of the same hash
+
+	// About the head.
+	attempts    int // that failed; those that were cut short do not count
+	flooded     bool
+	firstFailed time.Time
+	cause       error // the last failure
+	letter      *letter
+	stuck       bool               // it would be dead-lettered if that were on
+	since       time.Time          // when its dead letter was first written
+	span        *trace.SpanContext // of the last attempt
+
+	// Guarded by the due queue's mutex.
+	due   time.Time
+	index int // in the heap plus one; 0 when it is not in it
+}
+
+// letter is a dead letter on its way.
+type letter struct {
+	record  *kgo.Record
+	class   dlt.Class
+	refused int   // how often the topic did not take it
+	err     error // why, the last time
+}
+
+// fresh forgets what was known of the previous head.
+func (l *lane) fresh() {
+	l.attempts, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, false, time.Time{}, nil, nil, time.Time{}
+	l.stuck, l.span = false, nil
+}
+
+// laneTable finds lanes by key. It hashes keys itself and reads a lane's key from its first record, so that a lane costs no copy of its key and keeps no
+// fetch buffer alive beyond its records.
+type laneTable struct {
+	seed  maphash.Seed
+	lanes map[uint64]*lane
+}
+
+func newLaneTable() laneTable {
+	return laneTable{seed: maphash.MakeSeed(), lanes: map[uint64]*lane{}}
+}
+
+// find returns the lane of key, nil when there is none, and the key's hash.
+func (t *laneTable) find(key []byte) (*lane, uint64) {
+	h := maphash.Bytes(t.seed, key)
+	for l := t.lanes[h]; l != nil; l = l.chain {
+		if bytes.Equal(l.head.rec.Key, key) {
+			return l, h
+		}
+	}
+	return nil, h
+}
+
+func (t *laneTable) add(l *lane, hash uint64) {
+	l.keyed, l.hash, l.chain = true, hash, t.lanes[hash]
+	t.lanes[hash] = l
+}
+
+// remove takes out a lane; it does not need its records any more.
+func (t *laneTable) remove(l *lane) {
+	first := t.lanes[l.hash]
+	if first == l {
+		if l.chain == nil {
+			delete(t.lanes, l.hash)
+		} else {
+			t.lanes[l.hash] = l.chain
+		}
+	} else {
+		for x := first; x != nil; x = x.chain {
+			if x.chain == l {
+				x.chain = l.chain
+				break
+			}
+		}
+	}
+	l.keyed, l.chain = false, nil
+}
+
+// laneQueue is a first-in first-out queue of lanes, linked through lane.next.
+type laneQueue struct{ head, tail *lane }
+
+func (q *laneQueue) empty() bool { return q.head == nil }
+
+func (q *laneQueue) push(l *lane) {
+	l.next = nil
+	if q.tail == nil {
+		q.head = l
+	} else {
+		q.tail.next = l
+	}
+	q.tail = l
+}
+
+func (q *laneQueue) pop() *lane {
+	l := q.head
+	if l != nil {
+		if q.head = l.next; q.head == nil {
+			q.tail = nil
+		}
+		l.next = nil
+	}
+	return l
+}

@@ -1,0 +1,98 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/admin"
+)
+
+// open connects, checks the topics and joins the group. Nothing is fetched before everything was found in order.
+func (e *engine) open(ctx context.Context) error {
+	e.text = dlt.ClientText(e.g.cluster.ClientID)
+	e.copies = len(e.g.cfg.middleware) > 0
+	if !e.g.cfg.deadLetters {
+		e.log.Warn("dead letters are off: a record that can not be handled holds up its key for ever", "why", e.g.cfg.noDeadLetters)
+	}
+	var err error
+	e.side, err = e.g.cluster.NewClient(
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchMaxBytes(maxDecompress),
+		kgo.BrokerMaxWriteBytes(2*maxDecompress),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerLinger(0),
+		kgo.MaxBufferedRecords(100_000),
+		kgo.RecordDeliveryTimeout(0),
+		kgo.UnknownTopicRetries(10),
+	)
+	if err != nil {
+		return err
+	}
+	if err := e.companions(ctx); err != nil {
+		e.side.CloseAllowingRebalance()
+		return err
+	}
+	e.learn(ctx)
+	topics := make([]string, len(e.topics))
+	for i, t := range e.topics {
+		topics[i] = t.name
+	}
+	e.cl, err = e.g.cluster.NewClient(
+		kgo.ConsumerGroup(e.g.name),
+		kgo.ConsumeTopics(topics...),
+		kgo.DisableAutoCommit(),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		kgo.SessionTimeout(sessionTimeout),
+		kgo.HeartbeatInterval(heartbeatInterval),
+		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.MaxDecompressBatchBytes(maxDecompress),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.OnOffsetsFetched(e.onOffsetsFetched),
+		kgo.AdjustFetchOffsetsFn(e.takeOver),
+		kgo.OnPartitionsRevoked(e.onRevoked),
+		kgo.OnPartitionsLost(e.onLost),
+	)
+	if err != nil {
+		e.side.CloseAllowingRebalance()
+		return err
+	}
+	return nil
+}
+
+const (
+	sessionTimeout    = 30 * time.Second
+	heartbeatInterval = 3 * time.Second
+	rebalanceTimeout  = 60 * time.Second
+)
+
+// learn asks for the limit of commit metadata. A group that may not ask goes by Kafka's default, and by the brokers' refusals.
+func (e *engine) learn(ctx context.Context) {
+	brokers, err := admin.Brokers(ctx, e.side)
+	if err != nil || len(brokers.Brokers) == 0 {
+		return
+	}
+	cfg, err := admin.BrokerConfigs(ctx, e.side, brokers.Brokers[0].ID, "offset.metadata.max.bytes")
+	if err != nil {
+		return
+	}
+	if n, ok := cfg.Int("offset.metadata.max.bytes"); ok && n >= minMetadataMax {
+		e.metaMax.Store(n)
+	}
+}
+
+// close leaves the group and closes both clients, within ctx as far as the network is concerned.
+func (e *engine) close(ctx context.Context) {
+	e.cl.AllowRebalance()
+	_ = e.cl.LeaveGroupContext(ctx) // the member's session ends by itself where this does not arrive
+	e.cl.CloseAllowingRebalance()
+	e.side.CloseAllowingRebalance()
+}

@@ -1,0 +1,175 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/serde"
+)
+
+// fate is what becomes of a record after an attempt.
+type fate uint8
+
+const (
+	fateDone    fate = iota // the handler returned nil
+	fateSkipped             // it said Skip, or nobody handles the type and the group skips those
+	fateRetry               // it is tried again in place
+	fateDead                // it goes to the dead-letter topic
+	fateCut                 // the attempt was cut short and does not count; somebody handles the record again
+)
+
+// decision is a fate and what it needs.
+type decision struct {
+	fate   fate
+	err    error
+	class  dlt.Class
+	stack  []byte
+	delay  time.Duration
+	counts bool // the attempt counts against the retries
+	flood  bool // it waits for the flood breaker
+	letter *letter
+}
+
+// decide turns what an attempt returned into a decision. It is called by the worker that ran the attempt, without locks: while its head runs, nobody else
+// writes to a lane.
+func (a *attempt) decide(err error, now time.Time) decision {
+	e := a.p.e
+	if errors.Is(a.ended, ErrRevoked) {
+		return decision{fate: fateCut, err: err} // also when it returned nil: somebody else may have begun (guarantee G5)
+	}
+	if err == nil {
+		return decision{fate: fateDone}
+	}
+	if errors.Is(err, sordini.ErrSkipped) {
+		return decision{fate: fateSkipped, err: err}
+	}
+	if errors.Is(a.ended, ErrDraining) {
+		return decision{fate: fateCut, err: err}
+	}
+	var permanent *permanentError
+	var retryable *serde.RetryableError
+	switch {
+	case errors.Is(err, ErrDecode) && errors.As(err, &retryable):
+		// The registry is away. That says nothing about the record: it waits, and does not die.
+		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.number, err)}
+	case errors.Is(err, ErrDecode):
+		return decision{fate: fateDead, class: dlt.Decode, err: err, counts: true}
+	case errors.As(err, &permanent):
+		return decision{fate: fateDead, class: dlt.Permanent, err: err, counts: true}
+	case e.draining():
+		// What the handler needs is being shut down as well. The failure may be true, but nothing shows it; the record comes again after the start.
+		return decision{fate: fateCut, err: err}
+	}
+	d := decision{fate: fateRetry, err: err, counts: true}
+	if failed := a.l.attempts + 1; failed <= a.h.cfg.retry.Retries {
+		d.delay = a.h.cfg.retry.delay(failed, err)
+		var after *retryAfterError
+		if errors.As(err, &after) {
+			d.delay = after.delay
+		}
+		return d
+	}
+	d.class = dlt.Exhausted
+	var p *panicError
+	if errors.As(err, &p) {
+		d.class, d.stack = dlt.Panic, p.stack
+	}
+	first := a.l.firstFailed
+	if first.IsZero() {
+		first = now
+	}
+	if verdict := a.h.breaker.Exhausted(a.id, dlt.Fingerprint(d.class, err), first, now); !verdict.Die {
+		d.flood, d.delay = true, verdict.Wait
+		return d
+	}
+	d.fate = fateDead
+	return d
+}
+
+// unhandled decides over a record that no handler of the group is for.
+func (e *engine) unhandled(a *attempt) error {
+	typ := sordini.Headers(a.src.Headers).Text(sordini.HeaderType)
+	why := fmt.Errorf("type %q: %w", typ, ErrUnhandledType)
+	if e.g.cfg.otherTypes == DeadOthers {
+		return Permanent(why)
+	}
+	return Skip(why)
+}
+
+// finish carries out a decision and returns the worker's next attempt in the same partition, if it should go on there. alive is false when the worker was
+// disowned while the handler ran.
+func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, alive bool) {
+	e := p.e
+	if d.fate == fateDead {
+		if d.letter = e.write(a, d); d.letter == nil {
+			d.fate, d.delay, d.flood = fateRetry, time.Minute, false // dead letters are off: hold the lane, and say so
+		}
+	}
+	l := a.l
+	p.mu.Lock()
+	if a.zombie {
+		p.mu.Unlock()
+		e.stats.fenced.Add(1)
+		return nil, false
+	}
+	l.span = a.span
+	if l.flooded && d.fate != fateRetry {
+		e.floods.end(a.h, a.id, d.fate == fateDone)
+	}
+	if d.err != nil {
+		l.cause = d.err
+	}
+	if d.counts {
+		l.attempts++
+		if l.firstFailed.IsZero() {
+			l.firstFailed = time.Now()
+		}
+	}
+	l.stuck = d.fate == fateRetry && d.class != "" && !d.flood
+	post := false
+	switch d.fate {
+	case fateDone, fateSkipped:
+		e.record(a.event(history.Ended, func(ev *history.Event) {
+			ev.Outcome = history.Handled
+			if d.fate == fateSkipped {
+				ev.Outcome = history.Skipped
+			}
+		}))
+		p.complete(l)
+	case fateRetry:
+		p.setApart(l)
+		l.flooded = d.flood
+		if p.stopping {
+			l.state = laneHeld
+			break
+		}
+		l.state = laneWaiting
+		e.due.add(l, time.Now().Add(d.delay))
+		if d.flood {
+			e.floods.wait(a.h, a.id, l)
+		}
+	case fateDead:
+		p.setApart(l)
+		l.state, l.letter = laneParked, d.letter
+		p.parked++
+		post = true
+	case fateCut:
+		l.state = laneHeld
+	}
+	p.leave(a)
+	if again && !post {
+		next = p.take()
+	} else {
+		p.dispatch()
+	}
+	p.mu.Unlock()
+	e.count(a, d)
+	if post {
+		e.post(p, l)
+	}
+	return next, true
+}

@@ -1,0 +1,379 @@
+package consumer
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer/internal/breaker"
+	"github.com/sordini-go/sordini/consumer/internal/window"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// partition is one ownership of one partition: from its assignment to its revocation, loss or the end of the group. A later ownership is another one, so
+// that what arrives late from an earlier one finds it closed and changes nothing (guarantee G5).
+type partition struct {
+	e           *engine
+	topic       *topicPlan
+	id          int32
+	fence       int64
+	incarnation int64
+
+	// Guarded by the pool's mutex.
+	queued bool
+	next   *partition
+
+	end  atomic.Int64 // the last stable offset that a fetch told, for lag
+	mark atomic.Int64 // the first offset that is not over, for lag
+
+	mu       sync.Mutex
+	win      *window.Window
+	table    laneTable
+	only     *lane // the lane of a partition that is handled in its own order
+	apart    *lane // lanes that are in neither and wait
+	ready    laneQueue
+	running  []*attempt
+	parked   int // dead letters being written
+	records  int // in flight
+	size     int64
+	stopping bool // nothing is dispatched any more
+	closed   bool // fenced: no result counts any more
+	quiet    chan struct{}
+	version  uint64 // counts changes of what a commit would say
+	acked    uint64 // the version that was committed last
+	commits  commitState
+	free     *lane // spare lanes, linked through lane.next
+	spare    *task
+}
+
+// admit takes in fetched records, in the order of the log, and queues them in their lanes. It does not block.
+func (p *partition) admit(records []*kgo.Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	count, size := 0, int64(0)
+	for _, r := range records {
+		if r.Attrs.IsControl() {
+			p.win.Pass(r.Offset+1, r.LeaderEpoch)
+			p.version++
+			continue
+		}
+		slot, status := p.win.Admit(r.Offset, r.LeaderEpoch)
+		if status != window.Admitted {
+			if status == window.AlreadyDone {
+				p.version++
+				p.e.stats.alreadyDone.Add(1)
+			}
+			continue
+		}
+		n := recordSize(r)
+		t := p.newTask()
+		t.rec, t.slot, t.size = r, slot, int32(min(n, 1<<31-1))
+		t.handler = p.topic.handlerOf(recordType(p.topic, r))
+		count++
+		size += n
+		p.enqueue(t)
+	}
+	p.records += count
+	p.size += size
+	p.e.budget.take(count, size)
+	if offset, _ := p.win.Mark(); offset > p.mark.Load() {
+		p.mark.Store(offset)
+	}
+	p.dispatch()
+}
+
+// enqueue puts a task into its lane. p.mu is held.
+func (p *partition) enqueue(t *task) {
+	var l *lane
+	var hash uint64
+	switch {
+	case p.topic.ordering == ByPartition:
+		l = p.only
+	case p.topic.ordering == ByKey && t.rec.Key != nil:
+		l, hash = p.table.find(t.rec.Key)
+	}
+	if l != nil {
+		l.tail.next = t
+		l.tail = t
+		l.n++
+		return
+	}
+	l = p.newLane()
+	l.head, l.tail, l.n = t, t, 1
+	switch {
+	case p.topic.ordering == ByPartition:
+		p.only = l
+	case p.topic.ordering == ByKey && t.rec.Key != nil:
+		p.table.add(l, hash)
+	}
+	p.makeReady(l)
+}
+
+// setApart lists a lane that waits and that no table knows, for health. p.mu is held.
+func (p *partition) setApart(l *lane) {
+	if l.keyed || l.apart || p.only == l {
+		return
+	}
+	l.apart, l.before, l.after = true, nil, p.apart
+	if p.apart != nil {
+		p.apart.before = l
+	}
+	p.apart = l
+}
+
+// unsetApart undoes setApart. p.mu is held.
+func (p *partition) unsetApart(l *lane) {
+	if !l.apart {
+		return
+	}
+	if l.before != nil {
+		l.before.after = l.after
+	} else {
+		p.apart = l.after
+	}
+	if l.after != nil {
+		l.after.before = l.before
+	}
+	l.apart, l.before, l.after = false, nil, nil
+}
+
+// makeReady queues a lane whose head may run. p.mu is held; dispatch tells the pool.
+func (p *partition) makeReady(l *lane) {
+	l.state = laneReady
+	p.ready.push(l)
+}
+
+// dispatch tells the pool that there is work. p.mu is held.
+func (p *partition) dispatch() {
+	if !p.ready.empty() && !p.stopping {
+		p.e.pool.offer(p)
+	}
+}
+
+// take gives a worker the next head to run, nil when there is none. It makes the attempt under the mutex, so that whoever stops the partition sees it.
+// p.mu is held.
+func (p *partition) take() *attempt {
+	for {
+		if p.stopping || p.ready.empty() {
+			return nil
+		}
+		l := p.ready.pop()
+		for l.head != nil && !p.win.Has(l.head.slot) { // truncated after it was fetched: the log has another record there
+			p.pop(l)
+		}
+		if l.head == nil {
+			p.discard(l)
+			continue
+		}
+		l.state = laneRunning
+		a := newAttempt(p, l)
+		a.index = len(p.running)
+		p.running = append(p.running, a)
+		if !p.ready.empty() {
+			p.e.pool.offer(p)
+		}
+		return a
+	}
+}
+
+// leave takes an attempt whose handler has returned out of what runs. p.mu is held.
+func (p *partition) leave(a *attempt) {
+	last := len(p.running) - 1
+	p.running[a.index] = p.running[last]
+	p.running[a.index].index = a.index
+	p.running[last] = nil
+	p.running = p.running[:last]
+	p.settle()
+}
+
+// settle tells who waits for the partition that nothing of it is on its way any more. p.mu is held.
+func (p *partition) settle() {
+	if p.quiet != nil && len(p.running) == 0 && p.parked == 0 {
+		close(p.quiet)
+		p.quiet = nil
+	}
+}
+
+// complete ends the head of a lane and moves on to the next record of it. p.mu is held.
+func (p *partition) complete(l *lane) {
+	if p.win.Complete(l.head.slot) {
+		offset, _ := p.win.Mark()
+		p.mark.Store(offset)
+	}
+	p.version++
+	p.pop(l)
+	if l.head == nil {
+		p.discard(l)
+		return
+	}
+	p.makeReady(l)
+}
+
+// pop drops the head of a lane. p.mu is held.
+func (p *partition) pop(l *lane) {
+	t := l.head
+	l.head = t.next
+	l.n--
+	if l.head == nil {
+		l.tail = nil
+	}
+	p.records--
+	p.size -= int64(t.size)
+	p.e.budget.give(1, int64(t.size))
+	p.freeTask(t)
+	l.fresh()
+}
+
+// discard forgets an empty lane. p.mu is held.
+func (p *partition) discard(l *lane) {
+	if l.keyed {
+		p.table.remove(l)
+	}
+	if p.only == l {
+		p.only = nil
+	}
+	p.unsetApart(l)
+	p.freeLane(l)
+}
+
+// wake makes a lane that waited ready again: its head is tried again, or its dead letter is written again.
+func (p *partition) wake(l *lane) {
+	p.mu.Lock()
+	if p.closed || l.state != laneWaiting {
+		p.mu.Unlock()
+		return
+	}
+	if p.stopping {
+		l.state = laneHeld
+		p.mu.Unlock()
+		return
+	}
+	if l.letter != nil {
+		l.state = laneParked
+		p.parked++
+		p.mu.Unlock()
+		p.e.post(p, l)
+		return
+	}
+	p.makeReady(l)
+	p.dispatch()
+	p.mu.Unlock()
+}
+
+// stop ends dispatching and returns a channel that is closed when no handler runs and no dead letter is on its way.
+func (p *partition) stop() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopping = true
+	done := make(chan struct{})
+	if len(p.running) == 0 && p.parked == 0 {
+		close(done)
+		return done
+	}
+	if p.quiet == nil {
+		p.quiet = done
+		return done
+	}
+	return p.quiet
+}
+
+// cancel cancels the contexts of what runs.
+func (p *partition) cancel(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.running {
+		a.cancel(cause)
+	}
+}
+
+// close fences the ownership: from here on nothing of it counts. Handlers that still run lose their claim on a worker, so that a stuck one does not take
+// the member's concurrency with it.
+func (p *partition) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.closed, p.stopping = true, true
+	p.e.budget.give(p.records, p.size)
+	p.records, p.size = 0, 0
+	for _, a := range p.running {
+		a.zombie = true
+		p.e.pool.disown()
+	}
+	p.e.due.drop(p)
+	p.e.floods.drop(p)
+	p.ready = laneQueue{}
+	p.table.lanes = nil
+	p.only, p.apart = nil, nil
+	if p.quiet != nil {
+		close(p.quiet)
+		p.quiet = nil
+	}
+}
+
+func (p *partition) newTask() *task {
+	if t := p.spare; t != nil {
+		p.spare = t.next
+		t.next = nil
+		return t
+	}
+	return &task{}
+}
+
+func (p *partition) freeTask(t *task) {
+	*t = task{next: p.spare}
+	p.spare = t
+}
+
+func (p *partition) newLane() *lane {
+	if l := p.free; l != nil {
+		p.free = l.next
+		l.next = nil
+		return l
+	}
+	return &lane{p: p}
+}
+
+func (p *partition) freeLane(l *lane) {
+	l.head, l.tail, l.n = nil, nil, 0
+	l.next = p.free
+	p.free = l
+}
+
+func (p *partition) place() history.Place { return history.Place{Topic: p.topic.name, Partition: p.id} }
+
+func recordID(r *kgo.Record) breaker.ID {
+	return breaker.ID{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+}
+
+// recordSize is what a record counts for in MaxInFlight.
+func recordSize(r *kgo.Record) int64 {
+	n := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return int64(n)
+}
+
+// recordType returns the record's type header, and does not look for it where nothing depends on it.
+func recordType(t *topicPlan, r *kgo.Record) string {
+	if len(t.byType) == 0 {
+		return ""
+	}
+	return sordini.Headers(r.Headers).Text(sordini.HeaderType)
+}
+
+// age is how long ago t was, 0 for the zero time.
+func age(now, t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return now.Sub(t)
+}

@@ -1,0 +1,118 @@
+package consumer
+
+import "sync"
+
+// pool runs attempts: at most max workers, started when there is work that no idle one takes. Partitions with ready lanes queue up and are served in turn.
+type pool struct {
+	// work runs attempts of a partition until it has none ready or others should have their turn. It is called without locks. It reports false when its
+	// worker was disowned meanwhile.
+	work func(*partition) bool
+
+	wg sync.WaitGroup // workers
+
+	mu      sync.Mutex
+	cond    sync.Cond
+	queue   partQueue
+	max     int
+	workers int // that count against max: a worker whose handler outlived its partition does not
+	idle    int
+	stopped bool
+}
+
+func newPool(max int, work func(*partition) bool) *pool {
+	s := &pool{work: work, max: max}
+	s.cond.L = &s.mu
+	return s
+}
+
+// offer queues a partition that has ready lanes, unless it is queued, and sees to it that somebody takes it. It may be called with the partition's mutex held.
+func (s *pool) offer(p *partition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.queued || s.stopped {
+		return
+	}
+	p.queued = true
+	s.queue.push(p)
+	switch {
+	case s.idle > 0:
+		s.cond.Signal()
+	case s.workers < s.max:
+		s.start()
+	}
+}
+
+// start starts a worker. s.mu is held.
+func (s *pool) start() {
+	s.workers++
+	s.wg.Add(1)
+	go s.loop()
+}
+
+func (s *pool) loop() {
+	for {
+		s.mu.Lock()
+		for s.queue.empty() && !s.stopped {
+			s.idle++
+			s.cond.Wait()
+			s.idle--
+		}
+		if s.stopped {
+			s.workers--
+			s.mu.Unlock()
+			s.wg.Done()
+			return
+		}
+		p := s.queue.pop()
+		p.queued = false
+		s.mu.Unlock()
+		if !s.work(p) {
+			return
+		}
+	}
+}
+
+// disown takes a worker that is stuck in a handler out of the count: another may start in its place, and nobody waits for it.
+func (s *pool) disown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.workers--
+	s.wg.Done()
+	if !s.stopped && !s.queue.empty() && s.workers < s.max {
+		s.start()
+	}
+}
+
+// stop lets every worker end after what it does now; wait on wg for them.
+func (s *pool) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	s.cond.Broadcast()
+}
+
+// partQueue is a first-in first-out queue of partitions, linked through partition.next.
+type partQueue struct{ head, tail *partition }
+
+func (q *partQueue) empty() bool { return q.head == nil }
+
+func (q *partQueue) push(p *partition) {
+	p.next = nil
+	if q.tail == nil {
+		q.head = p
+	} else {
+		q.tail.next = p
+	}
+	q.tail = p
+}
+
+func (q *partQueue) pop() *partition {
+	p := q.head
+	if p != nil {
+		if q.head = p.next; q.head == nil {
+			q.tail = nil
+		}
+		p.next = nil
+	}
+	return p
+}

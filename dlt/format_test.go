@@ -54,6 +54,8 @@ func TestFormatGolden(t *testing.T) {
 	undecodable := failure()
 	undecodable.Class, undecodable.Err, undecodable.Attempts = dlt.Decode, errors.New("invalid character 'x'"), 1
 	undecodable.Record.Key, undecodable.Record.Value = nil, []byte{0, 0xff, 'x'}
+	large := failure()
+	large.Record.Value = bytes.Repeat([]byte("v"), 5000)
 	for name, c := range map[string]struct {
 		f dlt.Format
 		x dlt.Failure
@@ -63,7 +65,7 @@ func TestFormatGolden(t *testing.T) {
 		"decode":    {dlt.Format{}, undecodable},
 		"profiles":  {dlt.Format{Profile: dlt.Spring | dlt.Kafka | dlt.Connect}, withStack},
 		"redacted":  {dlt.Format{Redact: func(s string) string { return strings.ReplaceAll(s, "4711", "****") }}, failure()},
-		"pointer":   {dlt.Format{Limit: 650}, withStack},
+		"pointer":   {dlt.Format{Limit: 5000}, large},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, cut := c.f.Record("orders.billing.dlt", c.x)

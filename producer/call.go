@@ -1,0 +1,96 @@
+package producer
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+)
+
+// call is one record on its way, from acceptance to its answer.
+//
+//	topic.pending ── the topic is known ──▶ partition.waiting ◀── taken back ──┐
+//	                                              │                            │
+//	                                              └──▶ partition.given ────────┴──▶ gone
+//
+// While it is in one of the first two it is ours alone: giving it up then means that it is not written. Given, it is franz-go's: giving it up then
+// answers the caller, and the record goes on without one.
+type call struct {
+	out  *sordini.Record
+	rec  kgo.Record
+	done func(*sordini.Record, error)
+	size int // bytes of room
+
+	began    time.Time
+	deadline time.Time // when it is answered at the latest
+	takeBack time.Time // when taking it back from franz-go begins, a little earlier
+
+	// Guarded by the topic's mutex until part is set, and by part's from then on.
+	part       *partition
+	list       *calls // the one it is in
+	prev, next *call
+	answered   bool
+	given      time.Time // when franz-go got it
+	lost       int64     // Producer.lost at that time
+}
+
+// calls is a list of calls in the order of their acceptance.
+type calls struct {
+	head, tail *call
+	n          int
+}
+
+func (l *calls) push(c *call) {
+	c.list, c.prev, c.next = l, l.tail, nil
+	if l.tail == nil {
+		l.head = c
+	} else {
+		l.tail.next = c
+	}
+	l.tail = c
+	l.n++
+}
+
+func (l *calls) remove(c *call) {
+	if c.prev == nil {
+		l.head = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		l.tail = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	c.list, c.prev, c.next = nil, nil, nil
+	l.n--
+}
+
+func (l *calls) pop() *call {
+	c := l.head
+	if c != nil {
+		l.remove(c)
+	}
+	return c
+}
+
+// answer is a call whose caller is to be told err, once no lock is held.
+type answer struct {
+	c   *call
+	err error
+}
+
+type answers []answer
+
+func (a *answers) add(c *call, err error) {
+	c.answered = true
+	*a = append(*a, answer{c, err})
+}
+
+// tell calls back. No lock may be held: middleware and users' code run here.
+func (a answers) tell() {
+	for _, x := range a {
+		x.c.done(x.c.out, x.err)
+	}
+}

@@ -1,0 +1,305 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// stallAfter is how long a partition may go without an acknowledgement until further records are held back: what franz-go does not have can be given up
+// with certainty, and what it has it can only be asked to give back all at once.
+const stallAfter = time.Second
+
+// partition is the queue before franz-go's own for one partition. In good times a record passes straight through.
+//
+// franz-go gives a single record back under no circumstances, and a whole partition's records only while the first of them was never sent or was refused with
+// certainty; the broker appends a later one only after the first (sequence numbers), so then none of them is on the log. That is used as a whole: when a
+// record's time is up, the partition's records are taken back (the context they share ends), nothing new is given meanwhile, those whose time is not up are
+// given again in their order, and only the others fail, with certainty. Where franz-go can not give them back they stay there, and the caller is told that
+// the outcome is unknown.
+type partition struct {
+	t       *topic
+	id      int32
+	promise func(*kgo.Record, error)
+
+	mu      sync.Mutex  // guards what follows, and the calls in the lists
+	waiting calls       // ours
+	given   calls       // franz-go's
+	back    calls       // taken back by franz-go's word, while others are still given
+	gen     *generation // the context of what is given
+	taking  bool        // what is given is being taken back: nothing is given
+	acked   int64       // acknowledgements so far
+	seen    int64       // acked when a send last looked
+	seenAt  time.Time   // when that changed, or the first record was given
+}
+
+func newPartition(t *topic, id int32) *partition {
+	p := &partition{t: t, id: id, gen: newGeneration()}
+	p.promise = p.promised
+	return p
+}
+
+// add takes a call over. The topic is known and the record fits.
+func (p *partition) add(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.part = p
+	if p.taking || p.waiting.n > 0 || p.stalledLocked(c.began) {
+		p.waiting.push(c)
+		return
+	}
+	p.giveLocked(c, c.began)
+}
+
+func (p *partition) stalledLocked(now time.Time) bool {
+	if p.given.n == 0 || p.acked != p.seen {
+		p.seen, p.seenAt = p.acked, now
+		return false
+	}
+	return now.Sub(p.seenAt) > stallAfter
+}
+
+// busy reports whether a record without a key should rather go elsewhere.
+func (p *partition) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taking || p.waiting.n > 0
+}
+
+func (p *partition) giveLocked(c *call, now time.Time) {
+	c.given, c.lost = now, p.t.p.lost.Load()
+	c.rec.Topic, c.rec.Partition, c.rec.Context = p.t.name, p.id, p.gen
+	p.given.push(c)
+	// Produce does not block: franz-go's buffer is larger than our room. The record's own context is the generation; a caller's would fail its neighbours.
+	p.t.p.cl.Produce(context.Background(), &c.rec, p.promise)
+}
+
+// promised is franz-go's answer for one record. It runs on franz-go's one goroutine for answers.
+func (p *partition) promised(r *kgo.Record, err error) {
+	var told answers
+	var gone *call
+	p.mu.Lock()
+	c := p.given.head
+	for c != nil && &c.rec != r {
+		c = c.next // a record that fails before it is buffered overtakes
+	}
+	p.given.remove(c)
+	switch {
+	case err == nil:
+		p.acked++
+		gone = c
+		if !c.answered {
+			c.out.Partition, c.out.Offset, c.out.LeaderEpoch, c.out.Timestamp = r.Partition, r.Offset, -1, r.Timestamp
+			told.add(c, nil)
+		}
+	case p.taking && !c.answered && !p.t.p.closing.Load() && p.certain(c, err) && givenBack(err) && time.Now().Before(c.takeBack):
+		p.back.push(c)
+	default:
+		gone = c
+		if !c.answered {
+			told.add(c, p.failure(c, err))
+		}
+	}
+	p.resumeLocked()
+	p.mu.Unlock()
+	told.tell()
+	if gone != nil {
+		if err != nil && p.t.p.closing.Load() && p.certain(c, err) {
+			p.t.p.notSent.Add(1)
+		}
+		p.t.p.left(gone)
+	}
+}
+
+// resumeLocked gives what waits, once it may.
+func (p *partition) resumeLocked() {
+	if p.taking {
+		if p.given.n > 0 {
+			return
+		}
+		p.taking, p.gen = false, newGeneration()
+		p.t.p.takingBack.Add(-1)
+	}
+	if p.back.n == 0 && p.waiting.n == 0 {
+		return
+	}
+	now := time.Now()
+	for c := p.back.pop(); c != nil; c = p.back.pop() {
+		p.giveLocked(c, now)
+	}
+	for c := p.waiting.pop(); c != nil; c = p.waiting.pop() {
+		p.giveLocked(c, now)
+	}
+	p.seen, p.seenAt = p.acked, now
+}
+
+// takeLocked asks franz-go to give back what it has and reports whether it is asked for the first time.
+func (p *partition) takeLocked() bool {
+	if p.taking || p.given.n == 0 {
+		return false
+	}
+	p.taking = true
+	p.gen.end()
+	p.t.p.takingBack.Add(1)
+	return true
+}
+
+// sweep answers the calls whose time is up and begins to take back those whose time nearly is. It returns when it must be called again, zero for never,
+// and whether franz-go was asked to give something back.
+func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next time.Time, asked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	soonest := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, l := range []*calls{&p.back, &p.waiting} {
+		for c := l.head; c != nil; c = l.head {
+			if c.deadline.After(now) {
+				soonest(c.deadline)
+				break
+			}
+			l.remove(c)
+			told.add(c, notWritten(p.t.name, p.t.timeout()))
+			*gone = append(*gone, c)
+		}
+	}
+	for c := p.given.head; c != nil; c = c.next {
+		switch {
+		case c.answered:
+		case c.takeBack.After(now):
+			soonest(c.takeBack)
+			return next, asked
+		case c.deadline.After(now):
+			asked = p.takeLocked() || asked
+			soonest(c.deadline)
+		default:
+			asked = p.takeLocked() || asked
+			told.add(c, unknown(p.t.name, p.t.timeout()))
+		}
+	}
+	return next, asked
+}
+
+// drop is what Close does when its time is nearly up: what waits is given up, what is given is asked back for good.
+func (p *partition) drop(told *answers, gone *[]*call) (asked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range []*calls{&p.back, &p.waiting} {
+		for c := l.pop(); c != nil; c = l.pop() {
+			told.add(c, notWritten(p.t.name, ErrClosed))
+			*gone = append(*gone, c)
+		}
+	}
+	return p.takeLocked()
+}
+
+// abandon answers a call whose caller waits no longer; see topic.abandon.
+func (p *partition) abandon(c *call, cause error, told *answers, gone *[]*call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case c.answered:
+	case c.list == &p.waiting || c.list == &p.back:
+		c.list.remove(c)
+		told.add(c, notWritten(p.t.name, cause))
+		*gone = append(*gone, c)
+	default:
+		told.add(c, unknown(p.t.name, cause))
+	}
+}
+
+// abandonGiven answers every call that franz-go still has, and returns how many records those are, the ones that were answered before included.
+func (p *partition) abandonGiven(told *answers) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := p.given.head; c != nil; c = c.next {
+		if !c.answered {
+			told.add(c, unknown(p.t.name, ErrClosed))
+		}
+	}
+	return p.given.n
+}
+
+// givenBack reports whether franz-go failed a record because it was asked to, and not because something is wrong with it: by the context that ended, or,
+// where it looked at that on its way out of another failure, with the network's or the metadata's error.
+func givenBack(err error) bool {
+	var k *kerr.Error
+	return !errors.As(err, &k) || k.Retriable
+}
+
+// certain reports whether franz-go's error means that the record is not on the log.
+func (p *partition) certain(c *call, err error) bool {
+	var k *kerr.Error
+	switch {
+	case errors.Is(err, errTakenBack), errors.Is(err, context.Canceled):
+		return true // looked at only where the batch was never sent, or was refused
+	case errors.Is(err, kgo.ErrClientClosed):
+		return false
+	case errors.As(err, &k):
+		switch k {
+		case kerr.MessageTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage, kerr.UnsupportedCompressionType, kerr.InvalidTopicException:
+			return true // about the bytes: an earlier attempt failed in the same way
+		case kerr.UnknownTopicID:
+			return false // the topic was deleted and made again
+		}
+		if k.Retriable { // the reason why franz-go looked at the context
+			return p.taking
+		}
+		// A refusal. Of an earlier attempt the answer may have been lost; then this says nothing about it.
+		return c.lost == p.t.p.lost.Load() && time.Since(c.given) < produceTimeout
+	}
+	// Failed on the way: franz-go looks at the context of the first record before it fails a partition so, under the same conditions.
+	return p.taking
+}
+
+// failure is the caller's error for franz-go's.
+func (p *partition) failure(c *call, err error) error {
+	certain := p.certain(c, err)
+	cause := err
+	switch {
+	case errors.Is(err, kgo.ErrClientClosed), p.t.p.closing.Load() && givenBack(err):
+		cause = ErrClosed
+	case p.taking && givenBack(err):
+		cause = p.t.timeout()
+	case errors.Is(err, kerr.MessageTooLarge):
+		cause = p.t.refusedTooLarge(c, err)
+	}
+	if certain {
+		return notWritten(p.t.name, cause)
+	}
+	return unknown(p.t.name, cause)
+}
+
+// errTakenBack is the error of the context of records that are taken back. It is a cancellation to franz-go.
+var errTakenBack = takenBack{}
+
+type takenBack struct{}
+
+func (takenBack) Error() string        { return "taken back" }
+func (takenBack) Is(target error) bool { return target == context.Canceled }
+
+// generation is the context that the records given to franz-go share until they are taken back.
+type generation struct{ done chan struct{} }
+
+func newGeneration() *generation { return &generation{make(chan struct{})} }
+
+func (g *generation) end() { close(g.done) }
+
+func (g *generation) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (g *generation) Done() <-chan struct{}       { return g.done }
+func (g *generation) Value(any) any               { return nil }
+
+func (g *generation) Err() error {
+	select {
+	case <-g.done:
+		return errTakenBack
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,282 @@
+package producer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/middleware"
+)
+
+// What franz-go is told beside what every client of Sordini is.
+const (
+	backoffMin     = 100 * time.Millisecond
+	backoffMax     = 30 * time.Second
+	produceTimeout = 5 * time.Second // how long a leader waits for its in-sync replicas before it answers that it does not know
+)
+
+// Producer sends records: idempotent, acknowledged by every in-sync replica, in order per key. Make one for a service with [New], bind contracts to it with
+// [To], close it at the end. It is safe for concurrent use.
+type Producer struct {
+	cluster sordini.Cluster
+	cfg     config
+	log     *slog.Logger
+	cl      *kgo.Client
+	sender  sordini.Sender // the chain, ending in accept
+	room    room
+	calls   callbacks
+	loop    loop
+
+	topics      sync.Map      // name → *topic
+	outstanding atomic.Int64  // calls that were accepted and have not left
+	lost        atomic.Int64  // produce requests whose answer was lost
+	takingBack  atomic.Int64  // partitions that are taking records back
+	shut        chan struct{} // closed when Close begins: nothing is accepted any more
+	drained     chan struct{} // closed when that is so and nothing is outstanding
+	drainedOnce sync.Once
+	closing     atomic.Bool  // Close gives up what is left
+	notSent     atomic.Int64 // what it gave up with certainty
+	closeOnce   sync.Once
+	closeErr    error
+
+	ctx    context.Context // ends with Close; of what runs in the background
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	alarm alarm
+}
+
+// New returns a producer for the cluster. It does not dial: a cluster that can not be reached is noticed by the first send. An error says which setting of
+// the cluster or which option can not work.
+func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
+	cfg := defaults()
+	for _, o := range opts {
+		o(&cfg)
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.source = cmp.Or(cfg.source, cluster.ClientID, filepath.Base(os.Args[0]))
+	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.room = room{maxRecords: cfg.maxRecords, maxBytes: cfg.maxBytes, closed: p.shut}
+	p.calls.log = p.log
+	p.alarm.ring = p.sweep
+
+	codec, _ := cfg.codec.kgo()
+	cl, err := cluster.NewClient(
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(cfg.linger),
+		kgo.ProducerBatchCompression(codec),
+		kgo.ProducerBatchMaxBytesFn(func(name string) int32 { return p.topic(name).limit.Load() }),
+		kgo.RecordPartitioner(chosen{p}),
+		kgo.MaxBufferedRecords(cfg.maxRecords+1024), // more than our room, so that Produce never blocks
+		kgo.ProduceRequestTimeout(produceTimeout),
+		kgo.RecordRetries(math.MaxInt), // time bounds a send, not a count
+		kgo.UnknownTopicRetries(-1),    // we look ourselves
+		kgo.RetryBackoffFn(p.backoff),
+		kgo.ProducerOnDataLossDetected(func(topic string, partition int32) {
+			p.log.Warn("a broker has forgotten records that it had acknowledged: an unclean election, or a log that was cut", "topic", topic, "partition", partition)
+		}),
+		kgo.WithHooks(hooks{p}),
+	)
+	if err != nil {
+		p.cancel()
+		return nil, fmt.Errorf("producer: %w", err)
+	}
+	p.cl = cl
+
+	t := cfg.telemetry
+	t.Source, t.ClientID = cfg.source, cmp.Or(t.ClientID, cluster.ClientID)
+	if t.Logger == nil {
+		t.Logger = p.log
+	}
+	p.sender = middleware.WrapSend(middleware.WrapSend(p.accept, cfg.chain...), middleware.DefaultSend(t)...)
+	return p, nil
+}
+
+// accept is the end of the chain: it takes a record over, waiting for room, and returns. From then on the record is answered by done whatever happens.
+func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sordini.Record, error)) {
+	if ctx.Err() != nil {
+		done(r, notWritten(r.Topic, context.Cause(ctx)))
+		return
+	}
+	now := time.Now()
+	c := &call{out: r, done: done, size: len(r.Key) + len(r.Value), began: now, deadline: now.Add(p.cfg.deliveryTimeout)}
+	c.takeBack = c.deadline.Add(-p.grace())
+	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
+	for i := range r.Headers {
+		c.size += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	if c.rec.Timestamp.IsZero() {
+		c.rec.Timestamp = now
+	}
+	if err := p.room.take(ctx, c.size, c.deadline); err != nil {
+		done(r, notWritten(r.Topic, err))
+		return
+	}
+	p.outstanding.Add(1)
+	select {
+	case <-p.shut:
+		p.left(c)
+		done(r, notWritten(r.Topic, ErrClosed))
+		return
+	default:
+	}
+	p.alarm.set(c.takeBack)
+	t := p.topic(r.Topic)
+	t.add(c)
+	if w, ok := ctx.Value(waitKey{}).(*wait); ok {
+		w.attach(r, t, c)
+	}
+}
+
+// grace is how long before its deadline a record begins to be taken back: long enough for franz-go to look at it.
+func (p *Producer) grace() time.Duration { return min(p.cfg.deliveryTimeout/10, 5*time.Second) }
+
+// left is called when a call has left for good.
+func (p *Producer) left(c *call) {
+	p.room.give(c.size)
+	if p.outstanding.Add(-1) == 0 {
+		select {
+		case <-p.shut:
+			p.drainedOnce.Do(func() { close(p.drained) })
+		default:
+		}
+	}
+}
+
+// topic returns the state of a topic.
+func (p *Producer) topic(name string) *topic {
+	if t, ok := p.topics.Load(name); ok {
+		return t.(*topic)
+	}
+	t, _ := p.topics.LoadOrStore(name, newTopic(p, name))
+	return t.(*topic)
+}
+
+func (p *Producer) eachTopic(do func(*topic)) {
+	p.topics.Range(func(_, t any) bool {
+		do(t.(*topic))
+		return true
+	})
+}
+
+// finish tells the callers of calls, and lets those go that have left.
+func (p *Producer) finish(told answers, gone []*call) {
+	told.tell()
+	for _, c := range gone {
+		p.left(c)
+	}
+}
+
+// sweep answers what is out of time. It returns when the alarm is to ring again.
+func (p *Producer) sweep() (next time.Time) {
+	var told answers
+	var gone []*call
+	now, asked := time.Now(), false
+	p.eachTopic(func(t *topic) {
+		at, a := t.sweep(now, &told, &gone)
+		asked = asked || a
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	})
+	if asked {
+		p.cl.ForceMetadataRefresh() // franz-go looks at what it is to give back whenever metadata is there
+	}
+	p.finish(told, gone)
+	return next
+}
+
+// backoff is how long franz-go waits after so many failures: 100 ms doubling to 30 s, 20 % more or less, but not past the moment at which a record's
+// time is up: then it must be awake to give the record back.
+func (p *Producer) backoff(fails int) time.Duration {
+	d := backoffMax
+	if fails < 10 {
+		d = min(backoffMax, backoffMin<<max(fails-1, 0))
+	}
+	d = min(backoffMax, time.Duration(float64(d)*(0.8+0.4*rand.Float64())))
+	if p.takingBack.Load() > 0 {
+		return min(d, backoffMin)
+	}
+	if next := p.alarm.next.Load(); next != 0 {
+		if left := time.Until(time.Unix(0, next)) + backoffMin; left < d {
+			d = max(left, backoffMin)
+		}
+	}
+	return d
+}
+
+// alarm calls ring at the earliest of the times that it was set to: one timer for all records.
+type alarm struct {
+	ring func() (next time.Time)
+	next atomic.Int64 // Unix nanoseconds; 0 when it is not set
+
+	mu      sync.Mutex // guards timer, stopped and changes of next
+	timer   *time.Timer
+	stopped bool
+}
+
+// set makes the alarm ring at t at the latest. It costs one atomic load when it does so anyway, as it does for every record but the first of many.
+func (a *alarm) set(t time.Time) {
+	at := t.UnixNano()
+	if next := a.next.Load(); next != 0 && next <= at {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if next := a.next.Load(); a.stopped || next != 0 && next <= at {
+		return
+	}
+	a.next.Store(at)
+	if a.timer == nil {
+		a.timer = time.AfterFunc(time.Until(t), a.fire)
+		return
+	}
+	a.timer.Reset(time.Until(t))
+}
+
+func (a *alarm) fire() {
+	a.mu.Lock()
+	stopped := a.stopped
+	a.next.Store(0)
+	a.mu.Unlock()
+	if stopped {
+		return
+	}
+	if next := a.ring(); !next.IsZero() {
+		a.set(next)
+	}
+}
+
+func (a *alarm) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stopped = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// hooks listens to franz-go.
+type hooks struct{ p *Producer }
+
+// OnBrokerE2E counts the produce requests whose answer was lost: such a request may have been applied.
+func (h hooks) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	const produce = 0
+	if key == produce && (e2e.ReadErr != nil || e2e.WriteErr != nil && e2e.BytesWritten > 0) {
+		h.p.lost.Add(1)
+	}
+}

@@ -1,0 +1,360 @@
+package producer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/internal/admin"
+	"github.com/sordini-go/sordini/internal/recordsize"
+)
+
+const (
+	// defaultLimit is Kafka's default of max.message.bytes, for topics whose settings the principal may not see.
+	defaultLimit = 1048588
+
+	// framing is by how much franz-go's count of a batch, which has its length prefix, exceeds the broker's.
+	framing = 4
+
+	// stickyBytes is how much goes to one partition before another one's turn, for records without a key: as Java's batch.size.
+	stickyBytes = 64 << 10
+
+	// unknownTries is how often a topic that a broker does not know is asked for before it is believed: one that was just created takes a moment to be
+	// known everywhere.
+	unknownTries = 4
+
+	// configTries is how often the topic's settings are asked for before sending goes on without them.
+	configTries = 3
+)
+
+// topic is what the producer knows of one topic, and the calls that wait for it to be known.
+type topic struct {
+	p     *Producer
+	name  string
+	limit atomic.Int32 // of a batch, in bytes; what franz-go was told
+	count atomic.Int32 // partitions, as franz-go last saw them
+	parts atomic.Pointer[[]*partition]
+
+	compacted atomic.Bool
+	trouble   atomic.Pointer[error] // why it can not be reached, or sent to, for the text of a timeout
+
+	stickyMu    sync.Mutex // guards sticky and stickyBytes
+	sticky      *partition
+	stickyBytes int
+
+	mu        sync.Mutex // guards what follows, and the calls in pending
+	pending   calls
+	resolving bool
+}
+
+func newTopic(p *Producer, name string) *topic {
+	t := &topic{p: p, name: name}
+	t.limit.Store(defaultLimit)
+	return t
+}
+
+// add takes a call over, and answers it at once where it can not be sent.
+func (t *topic) add(c *call) {
+	if t.parts.Load() == nil && t.hold(c) {
+		return
+	}
+	if err := t.routeTo(t.all(), c); err != nil {
+		var told answers
+		told.add(c, err)
+		t.p.finish(told, []*call{c})
+	}
+}
+
+// hold keeps a call until the topic is known. It returns false when it is.
+func (t *topic) hold(c *call) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.parts.Load() != nil {
+		return false
+	}
+	t.pending.push(c)
+	if !t.resolving {
+		t.resolving = true
+		t.p.wg.Go(t.resolve)
+	}
+	return true
+}
+
+// routeTo hands a call to its partition. The topic is known.
+func (t *topic) routeTo(parts []*partition, c *call) error {
+	if err := t.check(c); err != nil {
+		return notWritten(t.name, err)
+	}
+	if c.rec.Key != nil {
+		parts[partitionOf(c.rec.Key, len(parts))].add(c)
+	} else {
+		t.next(parts, c.size).add(c)
+	}
+	return nil
+}
+
+// all returns the partitions, after growing to what franz-go has seen.
+func (t *topic) all() []*partition {
+	parts := t.parts.Load()
+	if parts == nil {
+		return nil
+	}
+	if int(t.count.Load()) <= len(*parts) {
+		return *parts
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	grown := slices.Clone(*t.parts.Load())
+	for id := len(grown); id < int(t.count.Load()); id++ {
+		grown = append(grown, newPartition(t, int32(id)))
+	}
+	t.parts.Store(&grown)
+	return grown
+}
+
+// next is the partition for a record without a key: the same one for a while, so that batches fill, then any other, those in trouble last.
+func (t *topic) next(parts []*partition, size int) *partition {
+	t.stickyMu.Lock()
+	defer t.stickyMu.Unlock()
+	t.stickyBytes += size
+	if t.sticky == nil || t.stickyBytes > stickyBytes || t.sticky.busy() {
+		old := t.sticky
+		for range len(parts) {
+			t.sticky = parts[rand.IntN(len(parts))]
+			if t.sticky != old && !t.sticky.busy() {
+				break
+			}
+		}
+		t.stickyBytes = size
+	}
+	return t.sticky
+}
+
+// check refuses what the broker would refuse. The rule for the size: the record alone, in a batch without compression, may not exceed the topic's
+// max.message.bytes, less franz-go's prefix of 4 bytes. So what is accepted does not depend on how well its neighbours compress.
+func (t *topic) check(c *call) error {
+	limit := int(t.limit.Load()) - framing
+	if n := recordsize.Batch(c.rec.Key, c.rec.Value, c.rec.Headers); n > limit {
+		return fmt.Errorf("%w: it takes %d bytes and topic %s allows %d (max.message.bytes %d); send a reference to where the data is, or raise the topic's limit",
+			ErrTooLarge, n, t.name, limit, limit+framing)
+	}
+	if c.rec.Key == nil && t.compacted.Load() {
+		return fmt.Errorf("topic %s is compacted (cleanup.policy=compact) and a record without a key can not be kept there; give the contract a key: %w", t.name, sordini.ErrContract)
+	}
+	return nil
+}
+
+func (t *topic) refusedTooLarge(c *call, err error) error {
+	return fmt.Errorf("%w: it takes %d bytes and the broker refused its batch, which the topic's limit of %d at the start allowed: it was lowered since: %w",
+		ErrTooLarge, recordsize.Batch(c.rec.Key, c.rec.Value, c.rec.Headers), t.limit.Load(), err)
+}
+
+// resolve finds the topic out and sends what waits for it. It goes on until the topic is known, the producer closes or nothing waits any more.
+func (t *topic) resolve() {
+	for fails, unknowns := 0, 0; ; {
+		known, err := t.look(fails)
+		switch {
+		case err == nil:
+			t.open(known)
+			return
+		case errors.Is(err, ErrUnknownTopic):
+			if unknowns++; unknowns >= unknownTries {
+				t.fail(t.withNearest(err))
+				return
+			}
+		case final(err):
+			t.fail(err)
+			return
+		}
+		fails++
+		t.trouble.Store(&err)
+		t.mu.Lock()
+		if t.pending.n == 0 {
+			t.resolving = false
+			t.mu.Unlock()
+			return
+		}
+		t.mu.Unlock()
+		timer := time.NewTimer(t.p.backoff(fails))
+		select {
+		case <-t.p.ctx.Done():
+			timer.Stop()
+			t.fail(ErrClosed)
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// known is what was found out.
+type known struct {
+	partitions int
+	limit      int32
+	compacted  bool
+}
+
+// look asks the cluster about the topic.
+func (t *topic) look(fails int) (known, error) {
+	ctx, cancel := context.WithTimeout(t.p.ctx, 10*time.Second)
+	defer cancel()
+	cluster, err := admin.Metadata(ctx, t.p.cl, t.name)
+	if err != nil {
+		return known{}, err
+	}
+	found := cluster.Topic(t.name)
+	if errors.Is(found.Err, kerr.UnknownTopicOrPartition) {
+		return known{}, fmt.Errorf("%w %q", ErrUnknownTopic, t.name)
+	}
+	if found.Err != nil {
+		return known{}, found.Err
+	}
+	if len(found.Partitions) == 0 {
+		return known{}, fmt.Errorf("topic %q has no partition yet: %w", t.name, kerr.LeaderNotAvailable)
+	}
+	k := known{partitions: len(found.Partitions), limit: defaultLimit}
+	all, failed, err := admin.TopicConfigs(ctx, t.p.cl, []string{t.name}, "max.message.bytes", "cleanup.policy")
+	if err != nil && fails < configTries {
+		return known{}, err
+	}
+	if err = cmp.Or(err, failed[t.name]); err != nil {
+		// Describing needs a permission that writing does not. The broker has the last word then.
+		t.p.log.Warn("the topic's max.message.bytes can not be seen and is taken to be Kafka's default", "topic", t.name, "bytes", defaultLimit, "error", err)
+		return k, nil
+	}
+	if n, ok := all[t.name].Int("max.message.bytes"); ok && n > 0 {
+		k.limit = int32(min(n, 1<<30))
+	}
+	policy, _ := all[t.name].Text("cleanup.policy")
+	k.compacted = strings.Contains(policy, "compact")
+	return k, nil
+}
+
+// open makes the topic known and sends what waited, in its order, before anything that comes later.
+func (t *topic) open(k known) {
+	var told answers
+	var gone []*call
+	t.mu.Lock()
+	t.limit.Store(max(k.limit, 1024)) // franz-go takes no less than 512
+	t.compacted.Store(k.compacted)
+	t.resolving = false
+	t.trouble.Store(nil)
+	var parts []*partition
+	for id := range k.partitions {
+		parts = append(parts, newPartition(t, int32(id)))
+	}
+	for c := t.pending.pop(); c != nil; c = t.pending.pop() {
+		if err := t.routeTo(parts, c); err != nil {
+			told.add(c, err)
+			gone = append(gone, c)
+		}
+	}
+	t.parts.Store(&parts) // whoever finds the topic open comes after those that waited
+	t.mu.Unlock()
+	t.p.finish(told, gone)
+}
+
+// fail answers what waits: the topic can not be sent to.
+func (t *topic) fail(err error) {
+	var told answers
+	var gone []*call
+	t.mu.Lock()
+	t.resolving = false
+	for c := t.pending.pop(); c != nil; c = t.pending.pop() {
+		told.add(c, notWritten(t.name, err))
+		gone = append(gone, c)
+	}
+	t.mu.Unlock()
+	t.p.finish(told, gone)
+}
+
+// sweep is partition.sweep for the whole topic.
+func (t *topic) sweep(now time.Time, told *answers, gone *[]*call) (next time.Time, asked bool) {
+	timeout := t.timeout()
+	t.mu.Lock()
+	for c := t.pending.head; c != nil; c = t.pending.head {
+		if c.deadline.After(now) {
+			next = c.deadline
+			break
+		}
+		t.pending.remove(c)
+		told.add(c, notWritten(t.name, timeout))
+		*gone = append(*gone, c)
+	}
+	t.mu.Unlock()
+	for _, part := range t.all() {
+		at, a := part.sweep(now, told, gone)
+		asked = asked || a
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, asked
+}
+
+// drop gives up what is ours and asks franz-go for what it has.
+func (t *topic) drop(told *answers, gone *[]*call) {
+	t.mu.Lock()
+	for c := t.pending.pop(); c != nil; c = t.pending.pop() {
+		told.add(c, notWritten(t.name, ErrClosed))
+		*gone = append(*gone, c)
+	}
+	t.mu.Unlock()
+	for _, part := range t.all() {
+		part.drop(told, gone)
+	}
+}
+
+// abandon answers a call whose caller waits no longer. Where the record is still ours it goes no further; where it is franz-go's it goes on, because it can not be
+// called back alone.
+func (t *topic) abandon(c *call, cause error) {
+	var told answers
+	var gone []*call
+	t.mu.Lock()
+	part := c.part
+	if part == nil && !c.answered && c.list == &t.pending {
+		t.pending.remove(c)
+		told.add(c, notWritten(t.name, cause))
+		gone = append(gone, c)
+	}
+	t.mu.Unlock()
+	if part != nil {
+		part.abandon(c, cause, &told, &gone)
+	}
+	t.p.finish(told, gone)
+}
+
+// timeout is the cause of what is given up for its time.
+func (t *topic) timeout() error {
+	if trouble := t.trouble.Load(); trouble != nil {
+		return fmt.Errorf("%w of %s: %w", ErrDeliveryTimeout, t.p.cfg.deliveryTimeout, *trouble)
+	}
+	return fmt.Errorf("%w of %s", ErrDeliveryTimeout, t.p.cfg.deliveryTimeout)
+}
+
+// withNearest adds the name that was probably meant.
+func (t *topic) withNearest(err error) error {
+	ctx, cancel := context.WithTimeout(t.p.ctx, 5*time.Second)
+	defer cancel()
+	all, metaErr := admin.Metadata(ctx, t.p.cl)
+	if metaErr != nil {
+		return err
+	}
+	return unknownTopic(t.name, all.Names())
+}
+
+// final reports whether asking again is no use.
+func final(err error) bool {
+	var k *kerr.Error
+	return errors.Is(err, kgo.ErrClientClosed) || errors.As(err, &k) && !k.Retriable
+}

@@ -1,0 +1,118 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/sordini-go/sordini"
+)
+
+// wait is a caller that waits for the answers of its records. It travels through the middleware in the context, so that accept can tell it where a
+// record is, and the caller can give it up when its context ends.
+type wait struct {
+	context.Context
+
+	mu      sync.Mutex // guards what follows
+	current *sordini.Record
+	at      []place
+	left    int
+	over    bool          // the caller is gone
+	done    chan struct{} // closed when left is 0
+}
+
+// place is where a call is.
+type place struct {
+	t *topic
+	c *call
+}
+
+type waitKey struct{}
+
+// Value makes the wait findable through contexts that middleware derives.
+func (w *wait) Value(key any) any {
+	if key == (waitKey{}) {
+		return w
+	}
+	return w.Context.Value(key)
+}
+
+// attach notes where a record is. Records that middleware sends on its own with the same context are not the caller's.
+func (w *wait) attach(r *sordini.Record, t *topic, c *call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r == w.current && !w.over {
+		w.at = append(w.at, place{t, c})
+	}
+}
+
+// answer notes one answer, unless the caller is gone.
+func (w *wait) answer(to *error, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return
+	}
+	*to = err
+	if w.left--; w.left == 0 {
+		close(w.done)
+	}
+}
+
+// await waits for all answers. When the context ends first it gives up what has none.
+func (w *wait) await() {
+	select {
+	case <-w.done:
+		return
+	case <-w.Context.Done():
+	}
+	w.mu.Lock()
+	at := w.at
+	w.mu.Unlock()
+	cause := context.Cause(w.Context)
+	for _, x := range at {
+		x.t.abandon(x.c, cause)
+	}
+}
+
+// errNoAnswer is the cause of a record that is in a middleware's hands when the caller's context ends.
+var errNoAnswer = errors.New("the context ended, and a middleware has not answered")
+
+// send sends one record and waits.
+func (p *Producer) send(ctx context.Context, r *sordini.Record) (err error) {
+	w := &wait{Context: ctx, current: r, left: 1, done: make(chan struct{})}
+	err = unknown(r.Topic, errNoAnswer)
+	p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&err, e) })
+	w.await()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	return err
+}
+
+// sendAll sends records and waits. errs has a place for each; a record that is nil has its error already.
+func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs []error) {
+	w := &wait{Context: ctx, done: make(chan struct{})}
+	for _, r := range records {
+		if r != nil {
+			w.left++
+		}
+	}
+	if w.left == 0 {
+		return
+	}
+	for i, r := range records {
+		if r == nil {
+			continue
+		}
+		w.mu.Lock()
+		w.current = r
+		errs[i] = unknown(r.Topic, errNoAnswer)
+		w.mu.Unlock()
+		p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&errs[i], e) })
+	}
+	w.await()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
 
 	"github.com/sordini-go/sordini/internal/secret"
 	"github.com/sordini-go/sordini/serde"
@@ -24,18 +25,16 @@ type Secret = secret.Secret
 // NewSecret returns a Secret that holds s.
 func NewSecret(s string) Secret { return secret.New(s) }
 
-// Mechanism is a SASL mechanism: its name and one authentication. Plain, ScramSHA256 and ScramSHA512 are here; implement it for others.
-type Mechanism = sasl.Mechanism
-
-// Cluster is how to reach a Kafka cluster. It is plain data, copied freely; printing it shows no secret.
+// Cluster is how to reach a Kafka cluster. It is plain data, copied freely; printing it shows no secret (guarantee G14). [FromEnv] makes one from the
+// environment. What can not work is refused by [Cluster.Validate], which everything that connects calls.
 type Cluster struct {
-	Brokers  []string // host:port, at least one
-	ClientID string   // the program's name when empty; brokers write it to their logs and quotas
-	TLS      *tls.Config
-	SASL     Mechanism
-	Registry Registry
+	Brokers  []string    // host:port, at least one; the others are learned from it
+	ClientID string      // the program's name when empty; brokers write it to their logs and quotas
+	TLS      *tls.Config // nil for none; TLSFromFiles makes one from PEM files
+	SASL     Mechanism   // nil for none; Plain, ScramSHA256, ScramSHA512
+	Registry Registry    // of schemas; the zero value for none
 
-	// AllowPlainWithoutTLS says for the second time that SASL PLAIN may send its password in clear text.
+	// AllowPlainWithoutTLS says for the second time that SASL PLAIN, or the registry's credentials, may cross the network in clear text.
 	AllowPlainWithoutTLS bool
 
 	// Dial opens connections in place of net.Dialer; an in-memory network in tests. TLS, where set, is put on top of it.
@@ -47,11 +46,13 @@ type Cluster struct {
 	// Development accepts the broker's replication factor for topics that are created, with a warning: for one broker on a laptop.
 	Development bool
 
-	// Strict refuses what is otherwise warned about. Strict and Development together are refused.
+	// Strict refuses what is otherwise warned about: fewer than 3 replicas, fewer than 2 in sync, TLS that verifies nothing, passwords in clear text. Strict and
+	// Development together are refused.
 	Strict bool
 
-	// Kgo is the one escape hatch: franz-go options that are applied before Sordini's own. What would break a guarantee is refused: acknowledgements,
-	// idempotence, auto-commit, balancers, isolation, group, topics, transactional id, callbacks of the group.
+	// Kgo is the one escape hatch: options of franz-go for buffers, sizes, timeouts, hooks, compression. What would break a guarantee, or what a field of
+	// Sordini says already, is refused: acknowledgements, idempotence, partitioner, auto-commit, balancers, isolation, group, topics, offsets, transactional
+	// id, callbacks of the group, brokers, TLS, SASL. So is what the part that connects sets itself.
 	Kgo []kgo.Opt
 }
 
@@ -66,25 +67,52 @@ func (c Cluster) Log() *slog.Logger {
 	return slog.Default()
 }
 
-// NewClient validates the cluster and returns a franz-go client for it, with opts applied last. It does not dial. It is how every part of
-// Sordini connects, and the way to a raw client with the same settings for what Sordini does not cover.
-func (c Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
-	if len(c.Brokers) == 0 {
-		return nil, fmt.Errorf("cluster: Brokers is empty; give at least one host:port: %w", ErrCluster)
-	}
-	all := append([]kgo.Opt{}, c.Kgo...)
-	all = append(all, kgo.SeedBrokers(c.Brokers...))
+// Name returns the client id that brokers see: ClientID, or the program's name where that is empty.
+func (c Cluster) Name() string {
 	if c.ClientID != "" {
-		all = append(all, kgo.ClientID(c.ClientID))
+		return c.ClientID
 	}
-	if c.Dial != nil {
-		all = append(all, kgo.Dialer(c.Dial))
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if name == "" || name == "." || name == string(filepath.Separator) {
+		return "sordini"
 	}
-	if c.TLS != nil && c.Dial == nil {
-		all = append(all, kgo.DialTLSConfig(c.TLS))
+	return name[:min(len(name), maxClientID)]
+}
+
+// maxClientID is what franz-go allows.
+const maxClientID = 256
+
+// NewClient validates the cluster and returns a franz-go client for it, with opts applied last. It does not dial. It is how every part of Sordini connects,
+// and the way to a raw client with the same settings for what Sordini does not cover. What is warned about is logged, at most once in ten seconds.
+//
+// Options are applied in this order: Sordini's limits and timeouts, Kgo, what the other fields say, opts. An option of Kgo that opts replace is refused:
+// it would be ignored in silence.
+func (c Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
+	problems, warnings := c.inspect()
+	if err := clusterError(problems); err != nil {
+		return nil, err
 	}
+	touched, err := c.checkKgo()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		if ok, _ := warned.Allow("cluster", w); ok {
+			c.Log().Warn("cluster: " + w)
+		}
+	}
+	all := append(c.limits(), c.Kgo...)
+	all = append(all, kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.Name()), kgo.Dialer(c.dialer()))
 	if c.SASL != nil {
 		all = append(all, kgo.SASL(c.SASL))
 	}
-	return kgo.NewClient(append(all, opts...)...)
+	cl, err := kgo.NewClient(append(all, opts...)...)
+	if err != nil {
+		return nil, clusterError([]string{err.Error()})
+	}
+	if err := touched.kept(cl); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return cl, nil
 }

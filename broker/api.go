@@ -31,6 +31,9 @@ func init() {
 		kmsg.DeleteTopics:            {1, 6, false, handleDeleteTopics},
 		kmsg.CreatePartitions:        {0, 3, false, handleCreatePartitions},
 		kmsg.DeleteRecords:           {0, 2, false, handleDeleteRecords},
+		kmsg.DescribeConfigs:         {1, 4, false, handleDescribeConfigs},
+		kmsg.AlterConfigs:            {0, 2, false, handleAlterConfigs},
+		kmsg.IncrementalAlterConfigs: {0, 1, false, handleIncrementalAlterConfigs},
 		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
 		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},
 

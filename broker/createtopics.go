@@ -88,7 +88,7 @@ func (c *Cluster) describeCreated(t *kmsg.CreateTopicsResponseTopic, created *to
 	t.ReplicationFactor = int16(len(created.partitions[0].leadership().replicas))
 	for i := range settings.Topics {
 		d := &settings.Topics[i]
-		v := settings.TopicValues(d, created.overrides, c.settings)[0]
+		v := settings.TopicValue(d, created.overrides, c.settings)
 		kv := kmsg.NewCreateTopicsResponseTopicConfig()
 		kv.Name, kv.Value, kv.Source = d.Name, &v.Value, int8(v.Source)
 		t.Configs = append(t.Configs, kv)

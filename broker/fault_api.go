@@ -119,6 +119,24 @@ func (r *request) targets() func(yield func(topic string, partition int32) bool)
 					return
 				}
 			}
+		case *kmsg.DescribeConfigsRequest:
+			for _, q := range req.Resources {
+				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
+					return
+				}
+			}
+		case *kmsg.AlterConfigsRequest:
+			for _, q := range req.Resources {
+				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
+					return
+				}
+			}
+		case *kmsg.IncrementalAlterConfigsRequest:
+			for _, q := range req.Resources {
+				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
+					return
+				}
+			}
 		case *kmsg.CreateTopicsRequest:
 			for _, t := range req.Topics {
 				if !yield(t.Topic, -1) {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ type Broker struct {
 
 // NewBroker checks the values that a broker is started with.
 func NewBroker(static map[string]string) (Broker, error) {
-	for _, name := range slices.Sorted(keys(static)) {
+	for _, name := range slices.Sorted(maps.Keys(static)) {
 		d, ok := Lookup(Brokers, name)
 		if !ok {
 			return Broker{}, fmt.Errorf("broker property %s: %w", name, ErrUnknown)
@@ -48,14 +49,18 @@ func NewBroker(static map[string]string) (Broker, error) {
 	return Broker{Static: static, Dynamic: map[string]string{}}, nil
 }
 
-func keys(m map[string]string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
+// With returns a copy in which dynamic settings are replaced, after it has checked them.
+func (b Broker) With(dynamic map[string]string) (Broker, error) {
+	for _, name := range slices.Sorted(maps.Keys(dynamic)) {
+		d, ok := Lookup(Brokers, name)
+		if !ok {
+			return Broker{}, fmt.Errorf("%w: broker setting %s", ErrUnknown, name)
+		}
+		if err := d.Check(dynamic[name]); err != nil {
+			return Broker{}, err
 		}
 	}
+	return Broker{Static: b.Static, Dynamic: dynamic}, nil
 }
 
 // Values returns what is known of a broker's setting, most important first.
@@ -106,7 +111,16 @@ var coarser = map[string][]struct {
 	"log.roll.jitter.ms": {{"log.roll.jitter.hours", 3_600_000}},
 }
 
-// TopicValues returns what is known of a topic's setting, most important first: the topic's own, the broker's, the default.
+// TopicValue returns the value that holds for a topic.
+func TopicValue(d *Def, overrides map[string]string, b Broker) Value {
+	if vs := TopicValues(d, overrides, b); len(vs) > 0 {
+		return vs[0]
+	}
+	return Value{Name: d.Name, Value: d.Default, Source: FromDefault}
+}
+
+// TopicValues returns what is known of a topic's setting, most important first: the topic's own, then the broker's with their defaults. A setting
+// that has no counterpart among the broker's, or one without a default, has no entry for its own default; Kafka lists synonyms in the same way.
 func TopicValues(d *Def, overrides map[string]string, b Broker) (vs []Value) {
 	if v, ok := overrides[d.Name]; ok {
 		vs = append(vs, Value{Name: d.Name, Value: v, Source: FromTopic})
@@ -122,9 +136,6 @@ func TopicValues(d *Def, overrides map[string]string, b Broker) (vs []Value) {
 				vs = append(vs, Value{Name: c.name, Value: strconv.FormatInt(n, 10), Source: FromFile})
 			}
 		}
-	}
-	if len(vs) == 0 || vs[len(vs)-1].Source != FromDefault {
-		vs = append(vs, Value{Name: d.Name, Value: d.Default, Source: FromDefault})
 	}
 	return vs
 }
@@ -145,7 +156,7 @@ type Topic struct {
 
 // ParseTopic checks a topic's own settings and resolves all of them.
 func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
-	for _, name := range slices.Sorted(keys(overrides)) {
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		d, ok := Lookup(Topics, name)
 		if !ok {
 			return Topic{}, fmt.Errorf("%w: topic setting %s", ErrUnknown, name)
@@ -156,7 +167,7 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 	}
 	get := func(name string) string {
 		d, _ := Lookup(Topics, name)
-		return strings.TrimSpace(TopicValues(d, overrides, b)[0].Value)
+		return strings.TrimSpace(TopicValue(d, overrides, b).Value)
 	}
 	number := func(name string) int64 {
 		n, err := strconv.ParseInt(get(name), 10, 64)

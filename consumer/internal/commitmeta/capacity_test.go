@@ -2,7 +2,9 @@ package commitmeta
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"testing"
 	"time"
@@ -72,7 +74,7 @@ func TestCapacityIsTwiceThatOfParallelConsumer(t *testing.T) {
 	}
 }
 
-// Whoever admits no more than this span never meets ErrTooLarge, whatever ends in whichever order.
+// Who admits no more than the span that BytesOver lets through never meets ErrTooLarge, whatever ends in whichever order.
 func TestBitmapBoundsTheMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	for range 300 {
@@ -80,9 +82,57 @@ func TestBitmapBoundsTheMap(t *testing.T) {
 		m := randomCompletion(r, span, r.Float64())
 		empty := m
 		empty.Completed = Completed{}
-		if got, bound := m.Bytes()-empty.Bytes(), int((span+7)/8)+6; got > bound {
+		if got := m.Bytes() - empty.Bytes(); got != m.Completed.Bytes(m.Base) {
+			t.Fatalf("the map takes %d bytes, Bytes said %d", got, m.Completed.Bytes(m.Base))
+		}
+		if got, bound := m.Completed.Bytes(m.Base), BytesOver(span); got > bound {
 			t.Fatalf("the map over %d offsets takes %d bytes, more than %d", span, got, bound)
 		}
+	}
+}
+
+// Records in flight end at random among what ended before, on all scales: the map grows by Growth bytes for each at most, so that admission can hold
+// back in time.
+func TestOneCompletionGrowsTheMapByAtMostGrowth(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	worst := 0.0
+	for range 2000 {
+		// Holes of up to 2^h offsets, runs of up to 2^d between.
+		h, d := 1+r.IntN(12), 1+r.IntN(30)
+		at := int64(1e9)
+		var holes, ranges []Range
+		flying := int64(0)
+		for range 1 + r.IntN(300) {
+			if flying > 10_000 {
+				break
+			}
+			hole := 1 + r.Int64N(1<<h)
+			holes = append(holes, Range{at, at + hole})
+			flying += hole
+			at += hole
+			run := 1 + r.Int64N(1<<d)
+			ranges = append(ranges, Range{at, at + run})
+			at += run
+		}
+		before := NewCompleted(20, slices.Clone(ranges)...).Bytes(1e9)
+		p, ended := math.Pow(r.Float64(), 3), 0
+		for _, hole := range holes {
+			for o := hole.From; o < hole.To; o++ {
+				if r.Float64() < p {
+					ranges = append(ranges, Range{o, o + 1})
+					ended++
+				}
+			}
+		}
+		if ended < 8 {
+			continue
+		}
+		after := NewCompleted(20, ranges...).Bytes(1e9)
+		worst = max(worst, float64(after-before)/float64(ended))
+	}
+	t.Logf("at most %.2f bytes for each completion", worst)
+	if worst > Growth {
+		t.Errorf("%.2f bytes for each completion, Growth promises %d", worst, Growth)
 	}
 }
 

@@ -2,8 +2,10 @@ package commitmeta
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Range is the offsets from From (included) to To (excluded).
@@ -96,6 +98,28 @@ func (c Completed) Equal(other Completed) bool {
 	return c.known == other.known && slices.Equal(c.ranges, other.ranges)
 }
 
+// String is for people: the first ranges, with both ends included, and how much there is beyond them.
+func (c Completed) String() string {
+	if len(c.ranges) == 0 {
+		return "none"
+	}
+	const shown = 5
+	var b strings.Builder
+	for i, r := range c.ranges[:min(shown, len(c.ranges))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d", r.From)
+		if r.To-1 > r.From {
+			fmt.Fprintf(&b, "-%d", r.To-1)
+		}
+	}
+	if more := len(c.ranges) - shown; more > 0 {
+		fmt.Fprintf(&b, " and %d runs more", more)
+	}
+	return b.String()
+}
+
 // Cursor returns a cursor before the first range.
 func (c Completed) Cursor() Cursor { return Cursor{ranges: c.ranges} }
 
@@ -114,8 +138,14 @@ func (c *Cursor) Contains(offset int64) bool {
 	return len(c.ranges) > 0 && c.ranges[0].From <= offset
 }
 
+// Before reports whether any offset below offset is left.
+func (c *Cursor) Before(offset int64) bool { return len(c.ranges) > 0 && c.ranges[0].From < offset }
+
 // Runs is the number of ranges that are left.
 func (c *Cursor) Runs() int { return len(c.ranges) }
+
+// End is the offset after the last completed one that is left, or 0.
+func (c *Cursor) End() int64 { return Completed{ranges: c.ranges}.End() }
 
 // Rest appends to dst what is left of the ranges from offset on. Like Contains it forgets what ends at or before offset.
 func (c *Cursor) Rest(dst []Range, offset int64) []Range {

@@ -40,6 +40,18 @@ func TestZeroCompletedIsEmpty(t *testing.T) {
 	}
 }
 
+func TestCompletedIsReadable(t *testing.T) {
+	for want, c := range map[string]Completed{
+		"none":                          {},
+		"3, 5-9":                        NewCompleted(1, Range{3, 4}, Range{5, 10}),
+		"1, 3, 5, 7, 9 and 2 runs more": NewCompleted(1, Range{1, 2}, Range{3, 4}, Range{5, 6}, Range{7, 8}, Range{9, 10}, Range{11, 12}, Range{13, 14}),
+	} {
+		if c.String() != want {
+			t.Errorf("%q, want %q", c, want)
+		}
+	}
+}
+
 func TestContainsIsExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 500 {

@@ -219,6 +219,10 @@ func TestHostileMetadataAllocatesLittle(t *testing.T) {
 	if _, err := decodeWithin(t, maps(tagAttempts, body)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("attempts: %v", err)
 	}
+	million := binary.AppendUvarint([]byte{0}, 1_000_000)
+	if _, err := decodeWithin(t, maps(tagRuns, append(million, body[:1000]...))); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a million runs in 1,000 bytes: %v", err)
+	}
 	for _, enc := range []string{markBase64, markUTF16} {
 		decodeWithin(t, enc+strings.Repeat("A", 30_000))
 		decodeWithin(t, enc+strings.Repeat("㐀", 10_000))

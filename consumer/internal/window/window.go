@@ -11,7 +11,8 @@ import (
 //
 // Only what is in flight is kept: 32 bytes a record, linked in the order of admission, which is the order of offsets. Every other offset below
 // Next is over: ended, skipped by the broker, or known from the completion map. So nothing depends on how far offsets are apart or on how much ended
-// behind a record that is stuck. Admit, Complete, Pass and Mark take constant time; Admit allocates only when more is in flight than ever before.
+// behind a record that is stuck. Admit, Complete, Pass and Mark take constant time; Admit allocates once in 256
+// records while more and more are in flight, and not in a steady state.
 type Window struct {
 	slab     slab
 	inFlight int
@@ -96,12 +97,10 @@ func (w *Window) Admit(offset int64, leaderEpoch int32) (Slot, Status) {
 		w.Truncate(offset)
 	}
 	if w.ahead.Runs() > 0 {
-		w.distrust(leaderEpoch)
+		w.leap(offset, leaderEpoch)
 		if w.ahead.Contains(offset) {
+			w.leap(offset+1, leaderEpoch)
 			w.advance(offset+1, leaderEpoch)
-			if w.inFlight > 0 {
-				w.markEnded(w.slab.at(bounds))
-			}
 			return Slot{}, AlreadyDone
 		}
 	}
@@ -124,15 +123,18 @@ func (w *Window) Admit(offset int64, leaderEpoch int32) (Slot, Status) {
 // where it is unknown. A next that is not above Next changes nothing.
 func (w *Window) Pass(next int64, leaderEpoch int32) {
 	if next > w.next {
-		w.advance(next, leaderEpoch)
-		w.distrust(leaderEpoch)
+		w.leap(next, leaderEpoch)
 		w.ahead.Contains(next)
+		w.advance(next, leaderEpoch)
 	}
 }
 
-// distrust forgets what is left of the map when what was fetched is of a later epoch than all of it. Epochs grow with offsets, so everything in the
-// map from here on was truncated and is written anew.
-func (w *Window) distrust(leaderEpoch int32) {
+// leap is called before Next goes over a part of the map, which then is behind the newest in flight; and it forgets what is left of the map when what
+// was fetched there is of a later epoch than all of it: epochs grow with offsets, so the map's records from there on were truncated.
+func (w *Window) leap(next int64, leaderEpoch int32) {
+	if w.inFlight > 0 && w.ahead.Before(next) {
+		w.markEnded(w.slab.at(bounds))
+	}
 	if w.aheadEpoch >= 0 && leaderEpoch > w.aheadEpoch {
 		w.ahead = commitmeta.Cursor{}
 	}
@@ -209,14 +211,13 @@ func (w *Window) Truncate(offset int64) int {
 		}
 		ended := e.ended
 		w.unlink(i, e)
-		w.unmarkEnded(b)
-		if ended && w.slab.at(b.prev).offset+1 < offset {
+		if ended {
 			w.markEnded(b)
 		}
 		dropped++
 	}
 	if b.prev == bounds || w.slab.at(b.prev).offset+1 == offset {
-		w.unmarkEnded(b)
+		w.unmarkEnded(b) // nothing is left between
 	}
 	w.next = offset
 	w.ahead = commitmeta.Cursor{}
@@ -266,6 +267,14 @@ func (w *Window) Next() int64 { return w.next }
 
 // Holes is the number of runs that Completed returns, or one more: the size of the map before it is made.
 func (w *Window) Holes() int { return w.ends + w.ahead.Runs() }
+
+// Worst is how many bytes the completion map takes at most once any of what is in flight has ended, in whatever order, where it takes size bytes now
+// (commitmeta.Completed.Bytes). Who admits only while this fits what the broker's limit leaves never meets ErrTooLarge and never has to drop a map;
+// size may be of an earlier moment when commitmeta.Growth bytes are added to it for each record that ended since. It takes constant time.
+func (w *Window) Worst(size int) int {
+	mark, _ := w.Mark()
+	return min(commitmeta.BytesOver(max(w.next, w.ahead.End())-mark), size+w.inFlight*commitmeta.Growth)
+}
 
 // Completed returns the offsets beyond the mark that are over, including those of the old map that were not fetched again yet. It takes time in
 // proportion to what is in flight, not to what ended. Offsets that no record has count as over where that makes the map smaller.

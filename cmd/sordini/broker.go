@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker"
+)
+
+// runBroker runs the reference broker until ctx ends. One line on stdout says when every listener answers.
+func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	cfg := broker.Config{Properties: map[string]string{}}
+	flags := flag.NewFlagSet("sordini broker", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:9092", "`address` of the first broker; further brokers take the following ports, port 0 takes free ones")
+	flags.IntVar(&cfg.Brokers, "brokers", 1, "how `many` brokers the cluster has")
+	flags.Func("topic", "create a topic, `name:partitions[:replication]`; may be repeated", func(s string) error {
+		t, err := parseTopic(s)
+		cfg.Topics = append(cfg.Topics, t)
+		return err
+	})
+	flags.Func("property", "broker `setting=value` under Kafka's name; may be repeated", func(s string) error {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return fmt.Errorf("%q is not setting=value", s)
+		}
+		cfg.Properties[name] = value
+		return nil
+	})
+	flags.BoolVar(&cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
+	forbid := flags.Bool("no-auto-create", false, "the opposite of -auto-create")
+	verbose := flags.Bool("v", false, "log what the brokers do")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	cfg.AutoCreateTopics = cfg.AutoCreateTopics && !*forbid
+	level := slog.LevelWarn
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	cfg.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+
+	cluster, err := broker.Start(cfg)
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	if err := awaitReady(ctx, cluster); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "ready %s\n", strings.Join(cluster.Addrs(), ","))
+	<-ctx.Done()
+	return cluster.Close()
+}
+
+// parseTopic reads name:partitions[:replication].
+func parseTopic(s string) (t broker.Topic, err error) {
+	parts := strings.Split(s, ":")
+	if len(parts) > 3 {
+		return t, fmt.Errorf("%q is not name:partitions[:replication]", s)
+	}
+	t.Name = parts[0]
+	for i, to := range []*int{&t.Partitions, &t.ReplicationFactor} {
+		if len(parts) <= i+1 {
+			break
+		}
+		if *to, err = strconv.Atoi(parts[i+1]); err != nil || *to < 1 {
+			return t, fmt.Errorf("%q is not name:partitions[:replication]", s)
+		}
+	}
+	return t, nil
+}
+
+// awaitReady asks every broker which versions it speaks, which is what a client does first.
+func awaitReady(ctx context.Context, cluster *broker.Cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for _, addr := range cluster.Addrs() {
+		if err := askVersions(ctx, cluster, addr); err != nil {
+			return fmt.Errorf("broker at %s does not answer: %w", addr, err)
+		}
+	}
+	return nil
+}
+
+func askVersions(ctx context.Context, cluster *broker.Cluster, addr string) error {
+	conn, err := cluster.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("sordini")).AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), 1)
+	if _, err := conn.Write(frame); err != nil {
+		return err
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return err
+	}
+	_, err = io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(size[:])))
+	return err
+}

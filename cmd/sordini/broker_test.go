@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+)
+
+// TestMain runs the command itself in the child that a test starts.
+func TestMain(m *testing.M) {
+	if os.Getenv("SORDINI_TEST_RUN_MAIN") == "1" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestBrokerSaysWhenItIsReadyAndStopsOnSIGTERM(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "broker", "-listen", "127.0.0.1:0", "-brokers", "2", "-topic", "orders:4:2")
+	cmd.Env = append(os.Environ(), "SORDINI_TEST_RUN_MAIN=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("no readiness line: %v\n%s", err, stderr.String())
+	}
+	addrs := strings.Split(strings.TrimPrefix(strings.TrimSpace(line), "ready "), ",")
+	if len(addrs) != 2 {
+		t.Fatalf("readiness line %q", line)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.AllowAutoTopicCreation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, topic := range []string{"orders", "made-by-asking"} {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("v")}).FirstErr(); err != nil {
+			t.Errorf("produce to %s: %v", topic, err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("exit after SIGTERM: %v\n%s", err, stderr.String())
+	}
+}
+
+func TestWrongCommandLinesAreRefused(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                  "usage: sordini",
+		"brokre":                            `unknown command "brokre"`,
+		"broker extra":                      `unexpected argument "extra"`,
+		"broker -topic orders:none":         "not name:partitions[:replication]",
+		"broker -topic orders:1:1:1":        "not name:partitions[:replication]",
+		"broker -property message.max.byts": "not setting=value",
+		"broker -listen 127.0.0.1:0 -property message.max.byts=1": "message.max.byts: unknown configuration",
+		"broker -listen nowhere":                                  "listen address",
+		"broker -listen 127.0.0.1:0 -topic a/b:1":                 "Topic name is invalid",
+		"broker -listen 127.0.0.1:0 -topic a:1:2":                 "only 1 broker(s) are registered",
+		"broker -listen 127.0.0.1:0 -brokers=-1":                  "must be at least 1",
+		"broker -listen 127.0.0.1:65535 -brokers=2":               "leaves room for 2 brokers",
+	} {
+		var out bytes.Buffer
+		if status := run(context.Background(), strings.Fields(line), &out, &out); status == 0 {
+			t.Errorf("sordini %s: exit status 0", line)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("sordini %s: output has no %q:\n%s", line, want, out.String())
+		}
+	}
+}

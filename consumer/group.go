@@ -9,6 +9,7 @@ import (
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/middleware"
 )
 
 // Group is a member of a consumer group: its handlers, and how they are run. Make it with New, register handlers with Handle, then call Run.
@@ -138,12 +139,23 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		}
 	}
 	for _, h := range g.handlers {
-		h.chain = h.handle
-		for _, m := range slices.Backward(g.cfg.middleware) {
-			h.chain = m(h.chain)
-		}
+		h.chain = middleware.Wrap(h.handle, g.middleware()...)
 	}
 	return topics, nil
+}
+
+// middleware is what wraps every attempt, outermost first.
+func (g *Group) middleware() []sordini.AttemptMiddleware {
+	if g.cfg.noDefaults {
+		return g.cfg.middleware
+	}
+	return append(middleware.Default(middleware.Config{
+		Logger:         g.cfg.logger,
+		TracerProvider: g.cfg.telemetry.TracerProvider,
+		MeterProvider:  g.cfg.telemetry.MeterProvider,
+		Propagator:     g.cfg.telemetry.Propagator,
+		ClientID:       g.cluster.ClientID,
+	}), g.cfg.middleware...)
 }
 
 // handlerOf returns who handles a record of the given type, nil for nobody.

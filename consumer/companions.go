@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/internal/admin"
+	"github.com/sordini-go/sordini/internal/nearest"
 )
 
 // headroom is what a companion topic's records may be larger than their source's: headers, and the batch they are in.
@@ -201,7 +202,7 @@ func (e *engine) missing(ctx context.Context, name string, why error) problem {
 		err:  why,
 	}
 	if all, err := admin.Metadata(ctx, e.side); err == nil {
-		if near := nearest(name, all.Names()); near != "" {
+		if near, ok := nearest.Name(name, all.Names()); ok {
 			p.text += fmt.Sprintf("; did you mean %q?", near)
 		}
 	}
@@ -248,36 +249,4 @@ func topicNames(topics []admin.NewTopic) []string {
 		names[i] = t.Name
 	}
 	return names
-}
-
-// nearest returns the name that differs least, "" where none is near.
-func nearest(name string, names []string) (best string) {
-	least := max(2, len(name)/3) + 1
-	for _, n := range names {
-		if d := distance(name, n); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of two names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

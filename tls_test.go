@@ -10,7 +10,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -180,7 +179,6 @@ func TestTLSIsPutOnTopOfDial(t *testing.T) {
 			return
 		}
 		greeted <- conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Subject.CommonName
-		_, _ = io.Copy(io.Discard, conn)
 	}()
 	cfg, err := sordini.TLSFromFiles(p.ca, p.cert, p.key)
 	if err != nil {

@@ -2,9 +2,7 @@ package sordini
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sordini-go/sordini/serde"
 )
@@ -18,17 +16,6 @@ type Topic[T any] struct {
 	Value       serde.Serde[T] // required
 	Config      TopicConfig
 	RenamedFrom string // the topic's old name, whose inbox and dead letters are drained
-}
-
-// TopicConfig is how the topic is created. Contracts of one topic must agree on it.
-type TopicConfig struct {
-	Partitions        int               // 12 when 0
-	ReplicationFactor int               // 3 when 0; below 3 is reported, and refused by Strict
-	MinInSyncReplicas int               // 2 when 0; below 2 is reported, and refused by Strict
-	Retention         time.Duration     // 7 days when 0; negative keeps for ever
-	Compact           bool              // cleanup.policy=compact: the last record of each key is kept, Retention does not apply
-	MaxMessageBytes   int               // the broker's default (1 MiB) when 0
-	Extra             map[string]string // further Kafka topic settings by their names; one that a field above covers is refused
 }
 
 // Key says where a record's key comes from. The zero Key is refused by Bind: having no key is a choice (Unkeyed), never an accident.
@@ -69,7 +56,7 @@ type Bound[T any] struct {
 
 // Bind checks the contract and binds its serdes. It does not talk to a broker.
 func (t Topic[T]) Bind(c Cluster) (*Bound[T], error) {
-	if err := checkTopicName(t.Name); err != nil {
+	if err := t.Spec().Validate(); err != nil {
 		return nil, err
 	}
 	if t.Key.bind == nil && !t.Key.none {
@@ -82,11 +69,11 @@ func (t Topic[T]) Bind(c Cluster) (*Bound[T], error) {
 	var err error
 	if !t.Key.none {
 		if b.key, err = t.Key.bind(serde.Binding{Topic: t.Name, Role: serde.Key, Registry: c.Registry}); err != nil {
-			return nil, fmt.Errorf("topic %q: bind key: %w", t.Name, err)
+			return nil, fmt.Errorf("topic %q: bind key: %w: %w", t.Name, err, ErrContract)
 		}
 	}
 	if b.value, err = t.Value.Bind(serde.Binding{Topic: t.Name, Role: serde.Value, Registry: c.Registry}); err != nil {
-		return nil, fmt.Errorf("topic %q: bind value: %w", t.Name, err)
+		return nil, fmt.Errorf("topic %q: bind value: %w: %w", t.Name, err, ErrContract)
 	}
 	return b, nil
 }
@@ -94,17 +81,26 @@ func (t Topic[T]) Bind(c Cluster) (*Bound[T], error) {
 // Keyed reports whether the contract's records have keys.
 func (b *Bound[T]) Keyed() bool { return b.key != nil }
 
-// AppendKey appends v's key to dst. For an Unkeyed contract it returns nil: the null key.
+// AppendKey appends v's key to dst. For an Unkeyed contract it returns nil, the null key; for any other the result is never nil: an empty key is a key.
 func (b *Bound[T]) AppendKey(ctx context.Context, dst []byte, v T, h *Headers) ([]byte, error) {
 	if b.key == nil {
 		return nil, nil
 	}
-	return b.key(ctx, dst, v, h)
+	out, err := b.key(ctx, dst, v, h)
+	return notNil(out), err
 }
 
-// AppendValue appends v's encoding to dst.
+// AppendValue appends v's encoding to dst. The result is never nil, which would be a tombstone: an empty string is a value.
 func (b *Bound[T]) AppendValue(ctx context.Context, dst []byte, v T, h *Headers) ([]byte, error) {
-	return b.value.Append(ctx, dst, v, h)
+	out, err := b.value.Append(ctx, dst, v, h)
+	return notNil(out), err
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // Decode decodes a record's value; a tombstone gives the zero T.
@@ -114,41 +110,4 @@ func (b *Bound[T]) Decode(ctx context.Context, r *Record) (T, error) {
 		return zero, nil
 	}
 	return b.value.Decode(ctx, r.Value, r.Headers)
-}
-
-// Contract is any Topic[T], where its type does not matter: provisioning, the doctor.
-type Contract interface{ Spec() Spec }
-
-// Spec is a contract without its type.
-type Spec struct {
-	Name, Type, RenamedFrom string
-	Keyed                   bool
-	Config                  TopicConfig
-}
-
-// Spec returns the contract without its type.
-func (t Topic[T]) Spec() Spec {
-	return Spec{Name: t.Name, Type: t.Type, RenamedFrom: t.RenamedFrom, Keyed: !t.Key.none, Config: t.Config}
-}
-
-// ErrContract is wrapped by every error about a contract that can not work.
-var ErrContract = errors.New("invalid contract")
-
-// checkTopicName applies Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
-func checkTopicName(name string) error {
-	bad := func(why string) error { return fmt.Errorf("topic %q: %s: %w", name, why, ErrContract) }
-	switch {
-	case name == "":
-		return bad("Name is not set")
-	case name == "." || name == "..":
-		return bad("the name may not be \".\" or \"..\"")
-	case len(name) > 249:
-		return bad(fmt.Sprintf("the name has %d characters; Kafka allows 249", len(name)))
-	}
-	for _, r := range name {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
-			return bad(fmt.Sprintf("the name has %q; Kafka allows letters, digits, '.', '_' and '-'", r))
-		}
-	}
-	return nil
 }

@@ -57,7 +57,7 @@ func Causes(ctx context.Context, cluster sordini.Cluster, q Query) ([]Cause, err
 		}
 		c := found[k]
 		if c == nil {
-			c = &Cause{Group: k.group, Topic: k.topic, Class: k.class, Fingerprint: k.fingerprint, Oldest: l.Failed, Newest: l.Failed}
+			c = &Cause{Group: k.group, Topic: k.topic, Class: k.class, Fingerprint: k.fingerprint, Oldest: l.Failed, Newest: l.Failed, Example: l}
 			found[k] = c
 		}
 		if seen.again(&l) {

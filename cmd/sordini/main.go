@@ -1,6 +1,7 @@
 // Command sordini is Sordini's command line.
 //
 //	sordini broker   run the reference broker
+//	sordini dlt      look at dead letters
 //
 // Each command says what it takes with -h.
 package main
@@ -25,6 +26,7 @@ type command struct {
 // commands are listed in the order in which help shows them.
 var commands = []command{
 	{"broker", "run the reference broker, for tests and laptops", runBroker},
+	{"dlt", "look at dead letters", runDLT},
 }
 
 // errUsage says that the command line was wrong; what is wrong has been printed.

@@ -37,7 +37,7 @@ const (
 	AttemptEnd
 
 	// Ended ("outcome"): the record ended for the group, or was handed to its inbox. Group, Member, record, Outcome (Handled, Dead, Skipped,
-	// Handed), Class when dead, Via when it was read from the inbox, To when handed, Tx when it holds only if the transaction commits.
+	// Handed, Folded), Class when dead, Via when it was read from the inbox, To when handed, Tx when it holds only if the transaction commits.
 	Ended
 	// DeadLettered ("deadletter.acked"): every in-sync replica has the dead letter. Group, Member, record, To, Class.
 	DeadLettered
@@ -106,12 +106,13 @@ const (
 	Clean                        // Run returned nil
 	Unclean                      // Run returned an error
 	Killed                       // the process is gone; nothing of it runs any more
+	Folded                       // this copy ended because another copy of the record stands for it (handed off twice by a crash): the record goes on
 )
 
 var outcomeNames = [...]string{
 	Handled: "handled", Dead: "dead", Skipped: "skipped", Handed: "handed",
 	Succeeded: "ok", Failed: "error", Cancelled: "cancelled",
-	Clean: "clean", Unclean: "unclean", Killed: "killed",
+	Clean: "clean", Unclean: "unclean", Killed: "killed", Folded: "folded",
 }
 
 // Cause is why an attempt's context was cancelled.

@@ -20,6 +20,13 @@ func (p *groupPart) ended(c *Checker, e *Event) {
 		p.g.counts.Fenced++
 		return
 	}
+	if e.Outcome == Folded {
+		cpy.close(j, c.seq, own)
+		if l := p.lanes.byKey[p.lane(e.Offset)]; l != nil && q == p {
+			l.open = remove(l.open, e.Offset)
+		}
+		return
+	}
 	switch result, mine := rec.flags[i]&resultMask, rec.started[i] != 0 && rec.owner[i] == int32(own); {
 	case rec.flags[i]&recordCut != 0:
 		c.violate(G6, []uint32{rec.started[i], c.seq}, "%s: its attempt was cut by draining, and it ended all the same (%s)", p.record(e.Offset), e.Outcome)
@@ -39,14 +46,19 @@ func (p *groupPart) ended(c *Checker, e *Event) {
 	if e.Tx != "" {
 		p.pend(c, e, q, at)
 	}
-	if cpy.flags[j]&copyEnded == 0 {
-		cpy.flags[j] |= copyEnded
-		cpy.end[j] = c.seq
-	}
-	cpy.flags[j] |= copyCurrent
-	cpy.owner[j] = int32(own)
+	cpy.close(j, c.seq, own)
 	p.final(c, rec, i, e)
 	p.leave(e)
+}
+
+// close ends a copy.
+func (page *groupPage) close(i int, seq uint32, own int) {
+	if page.flags[i]&copyEnded == 0 {
+		page.flags[i] |= copyEnded
+		page.end[i] = seq
+	}
+	page.flags[i] |= copyCurrent
+	page.owner[i] = int32(own)
 }
 
 // final keeps how the record stands for the group.

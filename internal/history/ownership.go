@@ -227,7 +227,8 @@ func (g *group) runEnd(c *Checker, e *Event) {
 			if o.member != m || o.over {
 				continue
 			}
-			o.over, o.clean = true, e.Outcome == Clean
+			// A partition that was revoked before the draining began may have lost its last commit.
+			o.over, o.clean = true, e.Outcome == Clean && (o.state <= superseded || o.until > g.drains[m].seq)
 			if o.state <= superseded {
 				o.state, o.until = stopped, c.seq
 			}

@@ -204,7 +204,7 @@ func (c *Checker) deadLetters() {
 	for _, d := range c.deaths {
 		switch {
 		case d.decode:
-			if c.opts.MarksPoison && d.p.log.flags(d.offset)&logUndecodable == 0 {
+			if f := d.p.log.flags(d.offset); c.opts.MarksPoison && f&(logAccepted|logFound) != 0 && f&logUndecodable == 0 {
 				c.violate(G9, []uint32{d.seq}, "%s: dead with class decode, and its value decodes", d.p.record(d.offset))
 			}
 		case d.to.isGone(d.at, d.to.flags(d.at)):

@@ -2,6 +2,7 @@ package sordini
 
 import (
 	"context"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -14,12 +15,16 @@ import (
 // It blocks until everything is read, ctx ends, fn returns an error (which Read returns), or a partition comes no nearer to its end for a minute. fn may keep
 // the record.
 func (c Cluster) Read(ctx context.Context, fn func(*Record) error, topics ...string) error {
-	return scan.ToEnd(ctx, c.NewClient, scanned(fn), topics...)
+	return readFailed(scan.ToEnd(ctx, c.NewClient, scanned(fn), topics...), topics)
 }
 
 // Follow is Read that goes on with what arrives. It blocks until ctx ends or fn returns an error, and returns that error.
 func (c Cluster) Follow(ctx context.Context, fn func(*Record) error, topics ...string) error {
-	return scan.Follow(ctx, c.NewClient, scanned(fn), topics...)
+	return readFailed(scan.Follow(ctx, c.NewClient, scanned(fn), topics...), topics)
+}
+
+func readFailed(err error, topics []string) error {
+	return Explain(err, About{Operation: "read", Topic: strings.Join(topics, ", ")})
 }
 
 func scanned(fn func(*Record) error) func(*kgo.Record) error {

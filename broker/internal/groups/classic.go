@@ -53,11 +53,20 @@ func newClassic(m *Manager, g *group) *classic {
 	}
 }
 
-// close answers what waits and stops the group's timers.
-func (c *classic) close() {
+// rejoin sends whoever waits back to join.
+func (c *classic) rejoin() { c.answerAll(kerr.RebalanceInProgress) }
+
+func (c *classic) answerAll(err *kerr.Error) {
 	for _, mb := range c.members {
-		c.answerJoin(mb, &kmsg.JoinGroupResponse{ErrorCode: kerr.CoordinatorNotAvailable.Code, Generation: -1, MemberID: mb.id})
-		c.answerSync(mb, &kmsg.SyncGroupResponse{ErrorCode: kerr.CoordinatorNotAvailable.Code})
+		c.answerJoin(mb, &kmsg.JoinGroupResponse{ErrorCode: err.Code, Generation: -1, MemberID: mb.id})
+		c.answerSync(mb, &kmsg.SyncGroupResponse{ErrorCode: err.Code})
+	}
+}
+
+// close answers what waits and stops the group's timers.
+func (c *classic) close(err *kerr.Error) {
+	c.answerAll(err)
+	for _, mb := range c.members {
 		c.m.unset(&mb.heartbeat)
 	}
 	for _, a := range c.pending {

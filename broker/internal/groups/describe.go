@@ -23,13 +23,16 @@ func (m *Manager) describeGroups(c call, req *kmsg.DescribeGroupsRequest) {
 		switch g := m.groups[name]; {
 		case m.closed:
 			d.ErrorCode = kerr.CoordinatorNotAvailable.Code
-		case g != nil:
+		case g != nil && g.classic != nil:
 			g.classic.describe(&d)
 		default:
 			d.State = string(Dead)
 			if req.Version >= 6 { // KIP-1043
-				d.ErrorCode = kerr.GroupIDNotFound.Code
-				d.ErrorMessage = kmsg.StringPtr(fmt.Sprintf("Group %s not found.", name))
+				what := "Group %s not found."
+				if g != nil {
+					what = "Group %s is not a classic group."
+				}
+				d.ErrorCode, d.ErrorMessage = kerr.GroupIDNotFound.Code, kmsg.StringPtr(fmt.Sprintf(what, name))
 			}
 		}
 		resp.Groups = append(resp.Groups, d)
@@ -70,12 +73,12 @@ func (m *Manager) listGroups(c call, req *kmsg.ListGroupsRequest) {
 	}
 	resp := new(kmsg.ListGroupsResponse)
 	for _, name := range slices.Sorted(maps.Keys(m.groups)) {
-		g := m.groups[name].classic
-		if !listed(states, string(g.state)) || !listed(req.TypesFilter, typeClassic) {
+		g := m.groups[name]
+		if !listed(states, string(g.state())) || !listed(req.TypesFilter, g.kind()) {
 			continue
 		}
 		resp.Groups = append(resp.Groups, kmsg.ListGroupsResponseGroup{
-			Group: name, ProtocolType: g.protocolType, GroupState: string(g.state), GroupType: typeClassic,
+			Group: name, ProtocolType: g.protocolType(), GroupState: string(g.state()), GroupType: g.kind(),
 		})
 	}
 	m.answer(c, resp)
@@ -103,7 +106,7 @@ func (m *Manager) deleteGroups(c call, req *kmsg.DeleteGroupsRequest) {
 			err = kerr.CoordinatorNotAvailable
 		case g == nil:
 			err = kerr.GroupIDNotFound
-		case g.classic.state != Empty:
+		case g.state() != Empty:
 			err = kerr.NonEmptyGroup
 		default:
 			m.drop(g)

@@ -1,5 +1,6 @@
-// Package groups is the reference broker's group coordinator: consumer group
-// membership and committed offsets, as Apache Kafka 4.3 answers them.
+// Package groups is the reference broker's group coordinator: membership of
+// classic groups and of consumer groups (KIP-848), and committed offsets, as
+// Apache Kafka 4.3 answers them.
 //
 // It is a state machine and nothing else. It opens no connection, reads no
 // file and knows no log: a request goes in, a response comes out through the
@@ -13,12 +14,17 @@
 //
 // # Rules
 //
-// The rules are those of Kafka's GroupMetadataManager, ClassicGroup and
-// OffsetMetadataManager: member ids that the coordinator hands out (KIP-394),
-// static members (KIP-345) that take their place over without a rebalance and
-// keep the leader's assignment (KIP-814), protocol types in answers (KIP-559),
-// batched leaves (KIP-345) and offset fetches (KIP-709), topic ids in commits
-// and fetches (KIP-848), state and type filters (KIP-518, KIP-848).
+// The rules are those of Kafka's group coordinator. In classic groups: member
+// ids that the coordinator hands out (KIP-394), static members (KIP-345) that
+// take their place over without a rebalance and keep the leader's assignment
+// (KIP-814), protocol types in answers (KIP-559), batched leaves (KIP-345). In
+// consumer groups (KIP-848): the uniform and the range assignor, member epochs,
+// revocation before assignment, static members, regular expressions, and groups
+// that change their protocol while they have members, in both directions. For
+// both: batched offset fetches (KIP-709), topic ids in commits and fetches,
+// state and type filters (KIP-518).
+//
+// They are tested against transcripts of a real broker, in testdata.
 //
 // # Where it differs on purpose
 //
@@ -28,6 +34,8 @@
 // every request is answered exactly once: the replaced one with
 // REBALANCE_IN_PROGRESS, the dropped one with UNKNOWN_MEMBER_ID.
 //
-// Members are listed in the order in which they joined; Kafka lists them in the
-// order of a hash table.
+// Members of a classic group are listed in the order in which they joined;
+// Kafka lists them in the order of a hash table. The uniform assignor gives the
+// same as Kafka's where all members read the same topics; where they do not it
+// is as even and moves as little, but another member may get the odd partition.
 package groups

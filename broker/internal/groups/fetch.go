@@ -13,7 +13,8 @@ import (
 func (m *Manager) offsetFetch(c call, req *kmsg.OffsetFetchRequest) {
 	asked := req.Groups
 	if req.Version < 8 {
-		one := kmsg.OffsetFetchRequestGroup{Group: req.Group}
+		one := kmsg.NewOffsetFetchRequestGroup()
+		one.Group = req.Group
 		if req.Topics != nil || req.Version < 2 {
 			one.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
 		}
@@ -63,12 +64,9 @@ func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.O
 	m.mu.Lock()
 	defer m.unlock()
 	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
-	if m.closed {
-		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
-	}
-	var known offsets
-	if g := m.groups[req.Group]; g != nil {
-		known = g.offsets
+	known, err := m.committedBy(req)
+	if err != nil {
+		resp.ErrorCode = err.Code
 	}
 	var unknown []kmsg.OffsetFetchResponseGroupTopic
 	for i, t := range req.Topics {
@@ -95,21 +93,36 @@ func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.O
 	return resp
 }
 
+// committedBy returns what a group has committed, if the client may know.
+func (m *Manager) committedBy(req kmsg.OffsetFetchRequestGroup) (offsets, *kerr.Error) {
+	g := m.groups[req.Group]
+	switch {
+	case m.closed:
+		return nil, kerr.CoordinatorNotAvailable
+	case g == nil:
+		return nil, nil
+	case g.consumer != nil:
+		if err := g.consumer.mayFetch(req.MemberID, req.MemberEpoch); err != nil {
+			return nil, err
+		}
+	}
+	return g.offsets, nil
+}
+
 // fetchAll answers all that a group has committed, in order.
 func (m *Manager) fetchAll(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.OffsetFetchResponseGroup {
 	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
 	m.mu.Lock()
-	switch g := m.groups[req.Group]; {
-	case m.closed:
-		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
-	case g != nil:
-		for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
-			rt := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
-			for _, p := range slices.Sorted(maps.Keys(g.offsets[topic])) {
-				rt.Partitions = append(rt.Partitions, fetched(p, g.offsets[topic][p], true))
-			}
-			resp.Topics = append(resp.Topics, rt)
+	known, err := m.committedBy(req)
+	if err != nil {
+		resp.ErrorCode = err.Code
+	}
+	for _, topic := range slices.Sorted(maps.Keys(known)) {
+		rt := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
+		for _, p := range slices.Sorted(maps.Keys(known[topic])) {
+			rt.Partitions = append(rt.Partitions, fetched(p, known[topic][p], true))
 		}
+		resp.Topics = append(resp.Topics, rt)
 	}
 	m.unlock()
 	if byID {

@@ -1,6 +1,8 @@
 package groups
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -13,6 +15,9 @@ func (m *Manager) heartbeat(c call, req *kmsg.HeartbeatRequest) {
 		g, err := m.lookup(req.Group, kerr.UnknownMemberID)
 		if err != nil {
 			return err
+		}
+		if g.consumer != nil {
+			return g.consumer.heartbeat(req)
 		}
 		c := g.classic
 		mb, err := c.check(req.MemberID, req.InstanceID)
@@ -46,9 +51,17 @@ func (m *Manager) leaveGroup(c call, req *kmsg.LeaveGroupRequest) {
 	}
 	resp := new(kmsg.LeaveGroupResponse)
 	left := false
+	var fenced []*consumerMember
 	for _, l := range leaving {
 		err := err
-		if g != nil {
+		switch {
+		case g == nil:
+		case g.consumer != nil:
+			var mb *consumerMember
+			if mb, err = g.consumer.leaving(l.MemberID, l.InstanceID); err == nil && !slices.Contains(fenced, mb) {
+				fenced = append(fenced, mb)
+			}
+		default:
 			err = g.classic.leave(l.MemberID, l.InstanceID)
 		}
 		left = left || err == nil
@@ -59,6 +72,10 @@ func (m *Manager) leaveGroup(c call, req *kmsg.LeaveGroupRequest) {
 	}
 	m.answer(c, resp)
 	if !left {
+		return
+	}
+	if g.consumer != nil {
+		g.consumer.fence("it left", fenced...)
 		return
 	}
 	switch g.classic.state {

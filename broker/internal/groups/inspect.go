@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Info is what a group is like at one moment. It is the caller's.
 type Info struct {
 	Name         string
+	Type         string // "classic" or "consumer"
 	State        State
 	ProtocolType string // "consumer" for consumers; "" before the first member
-	Protocol     string // what the members agreed on: "cooperative-sticky", say; "" without members
-	Generation   int32
-	Leader       string // member id; "" without members
+	Protocol     string // what the members agreed on, "cooperative-sticky", say, or the assignor; "" without members
+	Generation   int32  // of a consumer group, its epoch
+	Leader       string // member id; "" without members and in consumer groups
 	Members      []Member
 }
 
@@ -25,8 +28,13 @@ type Member struct {
 	InstanceID string // group.instance.id; "" for a dynamic member
 	ClientID   string
 	Host       string
-	Metadata   []byte // what it joined with, under the group's protocol
-	Assignment []byte // what the leader gave it
+	Epoch      int32  // member epoch; in a classic group the generation
+	Metadata   []byte // what it joined with, under the group's protocol; nil in a consumer group
+	Assignment []byte // what the leader gave it; nil in a consumer group
+	// Partitions are those that it has, by topic and in order: in a consumer
+	// group with what it has still to give up, in a classic group of consumers
+	// what its Assignment says.
+	Partitions map[string][]int32
 }
 
 // Committed returns what a group has committed for a partition. The leader
@@ -50,21 +58,56 @@ func (m *Manager) Group(name string) (Info, bool) {
 	if g == nil {
 		return Info{}, false
 	}
+	if g.consumer != nil {
+		return g.consumer.info(), true
+	}
 	return g.classic.info(), true
 }
 
 func (c *classic) info() Info {
-	info := Info{Name: c.g.name, State: c.state, ProtocolType: c.protocolType, Generation: c.generation, Leader: c.leader}
+	info := Info{
+		Name: c.g.name, Type: typeClassic, State: c.state,
+		ProtocolType: c.protocolType, Generation: c.generation, Leader: c.leader,
+	}
 	if c.protocol != nil {
 		info.Protocol = *c.protocol
 	}
 	for _, mb := range c.members {
 		im := Member{
-			ID: mb.id, ClientID: mb.client.ID, Host: mb.client.Host,
+			ID: mb.id, ClientID: mb.client.ID, Host: mb.client.Host, Epoch: c.generation,
 			Metadata: bytes.Clone(mb.metadata(info.Protocol)), Assignment: bytes.Clone(mb.assignment),
 		}
 		if mb.instance != nil {
 			im.InstanceID = *mb.instance
+		}
+		var a kmsg.ConsumerMemberAssignment
+		if c.protocolType == consumerProtocol && len(mb.assignment) > 0 && a.ReadFrom(mb.assignment) == nil {
+			im.Partitions = make(map[string][]int32)
+			for _, t := range a.Topics {
+				im.Partitions[t.Topic] = slices.Sorted(slices.Values(t.Partitions))
+			}
+		}
+		info.Members = append(info.Members, im)
+	}
+	return info
+}
+
+func (c *consumer) info() Info {
+	info := Info{
+		Name: c.g.name, Type: typeConsumer, State: c.state(),
+		ProtocolType: consumerProtocol, Generation: c.epoch,
+	}
+	if len(c.members) > 0 {
+		info.Protocol = c.assignor()
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.members)) {
+		mb := c.members[id]
+		im := Member{ID: id, ClientID: mb.client.ID, Host: mb.client.Host, Epoch: mb.epoch, Partitions: make(map[string][]int32)}
+		if mb.instance != nil {
+			im.InstanceID = *mb.instance
+		}
+		for _, t := range c.named(grouped(mb.has())) {
+			im.Partitions[t.Topic] = t.Partitions
 		}
 		info.Members = append(info.Members, im)
 	}
@@ -79,13 +122,24 @@ func (m *Manager) Groups() []string {
 }
 
 // Rebalance makes the members of a group join again, as a member that joins or
-// leaves does; they learn of it by their next heartbeat. It reports whether the
-// group has members and is rebalancing now.
+// leaves does; they learn of it by their next heartbeat. In a consumer group it
+// starts a new epoch. It reports whether the group has members and is
+// rebalancing now.
 func (m *Manager) Rebalance(group string) bool {
 	m.mu.Lock()
 	defer m.unlock()
 	g := m.groups[group]
-	if m.closed || g == nil || len(g.classic.members) == 0 {
+	switch {
+	case m.closed || g == nil:
+		return false
+	case g.consumer != nil:
+		if len(g.consumer.members) == 0 {
+			return false
+		}
+		g.consumer.epoch++
+		g.consumer.announce()
+		return true
+	case len(g.classic.members) == 0:
 		return false
 	}
 	if g.classic.state != PreparingRebalance {
@@ -102,6 +156,13 @@ func (m *Manager) Evict(group, memberID string) bool {
 	g := m.groups[group]
 	if m.closed || g == nil {
 		return false
+	}
+	if g.consumer != nil {
+		mb := g.consumer.members[memberID]
+		if mb != nil {
+			g.consumer.fence("it is evicted", mb)
+		}
+		return mb != nil
 	}
 	c := g.classic
 	switch {
@@ -137,7 +198,7 @@ func (m *Manager) WaitState(ctx context.Context, group string, state State) erro
 	m.mu.Lock()
 	now := Dead
 	if g := m.groups[group]; g != nil {
-		now = g.classic.state
+		now = g.state()
 	}
 	if now == state || m.closed {
 		defer m.mu.Unlock()
@@ -159,7 +220,7 @@ func (m *Manager) WaitState(ctx context.Context, group string, state State) erro
 		m.waiters = slices.DeleteFunc(m.waiters, func(x *stateWaiter) bool { return x == w })
 		now = Dead
 		if g := m.groups[group]; g != nil {
-			now = g.classic.state
+			now = g.state()
 		}
 		return fmt.Errorf("wait for group %q to be %s (it is %s): %w", group, state, now, context.Cause(ctx))
 	}

@@ -28,6 +28,18 @@ func (m *Manager) joinGroup(c call, client Client, req *kmsg.JoinGroupRequest) {
 		}
 		g = m.create(req.Group)
 	}
+	if g.consumer != nil && g.state() != Empty {
+		g.consumer.joinRequest(c, client, req)
+		return
+	}
+	if g.consumer != nil {
+		if req.MemberID != "" {
+			refuse(kerr.UnknownMemberID)
+			return
+		}
+		g.consumer.close()
+		g.consumer, g.classic = nil, newClassic(m, g)
+	}
 	g.classic.joinRequest(c, client, req)
 }
 

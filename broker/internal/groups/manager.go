@@ -47,13 +47,51 @@ type Config struct {
 	// timeout (group.initial.rebalance.delay.ms, 3 seconds in Kafka). 0: it
 	// does not wait.
 	InitialRebalanceDelay time.Duration
-	// MaxSize is how many members a group may have (group.max.size). 0: any
-	// number.
+	// MaxSize is how many members a classic group may have (group.max.size). 0:
+	// any number.
 	MaxSize int
+	// Topics lists all topics, for consumer groups: the coordinator assigns their
+	// partitions itself. It is asked at the first heartbeat of such a group and
+	// by [Manager.Changed]. Nil: consumer groups see no topics.
+	Topics func() []Topic
+	// Consumer has the settings of consumer groups.
+	Consumer ConsumerConfig
 	// Logger is told of rebalances, expired members and fenced ones. Nil: nobody
 	// is.
 	Logger *slog.Logger
 }
+
+// ConsumerConfig has the settings of groups of the consumer protocol (KIP-848),
+// which are the broker's there and not the clients'. The zero value has Kafka's
+// defaults, except that a new assignment is computed at once.
+type ConsumerConfig struct {
+	// Session is how long a member may be silent
+	// (group.consumer.session.timeout.ms). 0: 45 seconds.
+	Session time.Duration
+	// Heartbeat is how often members are told to report
+	// (group.consumer.heartbeat.interval.ms). 0: 5 seconds.
+	Heartbeat time.Duration
+	// AssignmentInterval is how long a computed assignment stands at least before
+	// the next one (group.consumer.assignment.interval.ms, 1 second in Kafka
+	// 4.3). 0: no time.
+	AssignmentInterval time.Duration
+	// MaxSize is how many members a group may have (group.consumer.max.size). 0:
+	// any number.
+	MaxSize int
+	// Migration says between which protocols a group with members may change.
+	Migration Migration
+}
+
+// Migration is group.consumer.migration.policy.
+type Migration int
+
+// The policies. A group without members changes its protocol under any of them.
+const (
+	MigrateBothWays Migration = iota // bidirectional, Kafka's default
+	MigrateForth                     // upgrade: from classic to consumer
+	MigrateBack                      // downgrade: from consumer to classic
+	MigrateNever                     // disabled
+)
 
 func (c Config) withDefaults() Config {
 	if c.TopicExists == nil {
@@ -73,6 +111,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxSession == 0 {
 		c.MaxSession = 30 * time.Minute
+	}
+	if c.Consumer.Session == 0 {
+		c.Consumer.Session = 45 * time.Second
+	}
+	if c.Consumer.Heartbeat == 0 {
+		c.Consumer.Heartbeat = 5 * time.Second
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -98,18 +142,63 @@ type Manager struct {
 	cfg    Config
 	timers sync.WaitGroup // timers that will still call back
 
-	mu      sync.Mutex
-	closed  bool
-	groups  map[string]*group
-	waiters []*stateWaiter
-	out     []func() // what is to be done once mu is released: answers, log lines
+	load    sync.Once  // of the topics, before they are first needed
+	imaging sync.Mutex // held while the topics are asked for and put in place
+
+	mu        sync.Mutex
+	closed    bool
+	groups    map[string]*group
+	image     image
+	newTopics int64 // grows whenever topics are created
+	waiters   []*stateWaiter
+	out       []func() // what is to be done once mu is released: answers, log lines
 }
 
-// group is what goes by one group id.
+// group is what goes by one group id: a classic group or a consumer group, and
+// the offsets, which outlive both.
 type group struct {
-	name    string
-	classic *classic
-	offsets offsets
+	name     string
+	classic  *classic  // nil in a consumer group
+	consumer *consumer // nil in a classic group
+	offsets  offsets
+}
+
+func (g *group) state() State {
+	if g.consumer != nil {
+		return g.consumer.state()
+	}
+	return g.classic.state
+}
+
+// kind is the group's type as ListGroups has it.
+func (g *group) kind() string {
+	if g.consumer != nil {
+		return typeConsumer
+	}
+	return typeClassic
+}
+
+func (g *group) protocolType() string {
+	if g.consumer != nil {
+		return consumerProtocol
+	}
+	return g.classic.protocolType
+}
+
+func (g *group) close() {
+	if g.consumer != nil {
+		g.consumer.close()
+	} else {
+		g.classic.close(kerr.CoordinatorNotAvailable)
+	}
+}
+
+// subscribedTo reports whether members read a topic.
+func (g *group) subscribedTo(topic string) bool {
+	if g.consumer != nil {
+		return g.consumer.subscribed()[topic]
+	}
+	return g.classic.subscribedTo(topic)
 }
 
 // New returns a Manager without groups. Close it.
@@ -127,7 +216,7 @@ func (m *Manager) Close() {
 	if !m.closed {
 		m.closed = true
 		for _, g := range m.groups {
-			g.classic.close()
+			g.close()
 		}
 		for _, w := range m.waiters {
 			w.end(ErrClosed)
@@ -165,9 +254,13 @@ func (m *Manager) answer(c call, resp kmsg.Response) {
 	m.out = append(m.out, func() { c.reply(resp) })
 }
 
+// loadTopics asks for the topics if nobody has yet.
+func (m *Manager) loadTopics() { m.load.Do(m.Changed) }
+
 // Handle answers one request of a group API: OffsetCommit, OffsetFetch,
 // JoinGroup, Heartbeat, LeaveGroup, SyncGroup, DescribeGroups, ListGroups,
-// DeleteGroups or OffsetDelete; any other is answered nil.
+// DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat or ConsumerGroupDescribe;
+// any other is answered nil.
 //
 // It never blocks. reply is called exactly once and never while a lock is held:
 // before Handle returns, or later, from a timer or from the goroutine that
@@ -191,6 +284,10 @@ func (m *Manager) Handle(client Client, req kmsg.Request, reply func(kmsg.Respon
 		m.heartbeat(c, req)
 	case *kmsg.LeaveGroupRequest:
 		m.leaveGroup(c, req)
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		m.consumerHeartbeat(c, client, req)
+	case *kmsg.ConsumerGroupDescribeRequest:
+		m.describeConsumers(c, req)
 	case *kmsg.DescribeGroupsRequest:
 		m.describeGroups(c, req)
 	case *kmsg.ListGroupsRequest:
@@ -228,7 +325,7 @@ func (m *Manager) create(name string) *group {
 
 // drop forgets a group and its offsets.
 func (m *Manager) drop(g *group) {
-	g.classic.close()
+	g.close()
 	delete(m.groups, g.name)
 	m.reached(g.name, Dead)
 }

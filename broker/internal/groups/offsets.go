@@ -37,17 +37,6 @@ func (o offsets) remove(topic string, partition int32) {
 	}
 }
 
-// TopicDeleted forgets what all groups have committed for a topic. The broker
-// calls it when it deletes one: a topic of the same name that is created later
-// must not inherit its offsets.
-func (m *Manager) TopicDeleted(topic string) {
-	m.mu.Lock()
-	defer m.unlock()
-	for _, g := range m.groups {
-		delete(g.offsets, topic)
-	}
-}
-
 // commitTopic is one topic of an OffsetCommit request that has been looked up.
 type commitTopic struct {
 	name       string
@@ -86,7 +75,10 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 	defer m.unlock()
 	if len(topics) > 0 { // else Kafka does not even look at the group
 		made := m.groups[req.Group] == nil
-		g, err := m.mayCommit(req)
+		g, check, err := m.mayCommit(req)
+		if err == nil && check != nil {
+			err = m.checkAll(topics, check)
+		}
 		for _, t := range topics {
 			for _, p := range t.partitions {
 				err := err
@@ -97,20 +89,40 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 			}
 		}
 		if made && g != nil && len(g.offsets) == 0 {
-			m.drop(g) // nothing of it was written
+			m.drop(g) // nothing was written; in Kafka it may linger until a restart
 		}
 	}
 	m.answer(c, &kmsg.OffsetCommitResponse{Topics: append(refused, accepted...).merged(byID, len(refused))})
 }
 
+// checkAll looks at each partition of a commit before any is stored: what is
+// wrong with one is wrong with all.
+func (m *Manager) checkAll(topics []commitTopic, check func(partition) *kerr.Error) *kerr.Error {
+	for _, t := range topics {
+		for _, p := range t.partitions {
+			if m.tooLong(p.Metadata) {
+				continue
+			}
+			if err := check(partition{t.id, p.Partition}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Manager) tooLong(meta *string) bool {
+	return meta != nil && utf16Len(*meta) > m.cfg.MaxMetadata
+}
+
 // commit stores one offset of a group that may commit.
 func (m *Manager) commit(g *group, t commitTopic, p kmsg.OffsetCommitRequestTopicPartition) *kerr.Error {
+	if m.tooLong(p.Metadata) {
+		return kerr.OffsetMetadataTooLarge
+	}
 	meta := ""
 	if p.Metadata != nil {
 		meta = *p.Metadata
-	}
-	if utf16Len(meta) > m.cfg.MaxMetadata {
-		return kerr.OffsetMetadataTooLarge
 	}
 	g.offsets.put(t.name, p.Partition, committed{
 		offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), metadata: meta, topicID: t.id, at: time.Now(),
@@ -119,23 +131,83 @@ func (m *Manager) commit(g *group, t commitTopic, p kmsg.OffsetCommitRequestTopi
 }
 
 // mayCommit finds the group of a commit, making a so-called simple group, which
-// has offsets and never members, for clients that are in none.
-func (m *Manager) mayCommit(req *kmsg.OffsetCommitRequest) (*group, *kerr.Error) {
+// has offsets and never members, for clients that are in none. Where check is
+// not nil it decides over each partition.
+func (m *Manager) mayCommit(req *kmsg.OffsetCommitRequest) (g *group, check func(partition) *kerr.Error, err *kerr.Error) {
 	if m.closed {
-		return nil, kerr.CoordinatorNotAvailable
+		return nil, nil, kerr.CoordinatorNotAvailable
 	}
-	g := m.groups[req.Group]
+	g = m.groups[req.Group]
 	if g == nil {
 		switch {
 		case req.Generation < 0:
 			g = m.create(req.Group)
 		case req.Version >= 9:
-			return nil, kerr.GroupIDNotFound
+			return nil, nil, kerr.GroupIDNotFound
 		default:
-			return nil, kerr.IllegalGeneration
+			return nil, nil, kerr.IllegalGeneration
 		}
 	}
-	return g, g.classic.mayCommit(req.MemberID, req.InstanceID, req.Generation)
+	if g.consumer != nil {
+		check, err = g.consumer.mayCommit(req.MemberID, req.Generation, req.Version)
+		return g, check, err
+	}
+	return g, nil, g.classic.mayCommit(req.MemberID, req.InstanceID, req.Generation)
+}
+
+// mayCommit says whether a member, or a client that is none, may commit in a
+// member epoch. In an older one it may commit what it has had since then.
+func (c *consumer) mayCommit(id string, epoch int32, version int16) (func(partition) *kerr.Error, *kerr.Error) {
+	if epoch < 0 && len(c.members) == 0 {
+		return nil, nil
+	}
+	mb := c.members[id]
+	if mb == nil {
+		return nil, kerr.UnknownMemberID
+	}
+	stale := kerr.StaleMemberEpoch
+	if mb.classic != nil {
+		stale = kerr.IllegalGeneration
+	}
+	switch {
+	case mb.classic == nil && version < 9: // cannot be told of its epoch
+		return nil, kerr.UnsupportedVersion
+	case epoch == mb.epoch:
+		return nil, nil
+	case epoch > mb.epoch:
+		return nil, stale
+	}
+	return func(p partition) *kerr.Error {
+		since, ok := mb.assigned[p]
+		if !ok {
+			since, ok = mb.revoking[p]
+		}
+		if !ok || epoch < since {
+			return stale
+		}
+		return nil
+	}, nil
+}
+
+// mayFetch says whether a client may read offsets: a member in its epoch, or
+// one that does not say that it is a member.
+func (c *consumer) mayFetch(id *string, epoch int32) *kerr.Error {
+	if id == nil && epoch < 0 {
+		return nil
+	}
+	var mb *consumerMember
+	if id != nil {
+		mb = c.members[*id]
+	}
+	switch {
+	case mb == nil:
+		return kerr.UnknownMemberID
+	case epoch == mb.epoch:
+		return nil
+	case mb.classic != nil:
+		return kerr.IllegalGeneration
+	}
+	return kerr.StaleMemberEpoch
 }
 
 // mayCommit says whether a member, or a client that is none, may commit now.
@@ -216,7 +288,7 @@ func (m *Manager) offsetDelete(c call, req *kmsg.OffsetDeleteRequest) {
 	m.mu.Lock()
 	defer m.unlock()
 	g, err := m.lookup(req.Group, kerr.GroupIDNotFound)
-	if err == nil && g.classic.state != Empty && g.classic.protocolType != consumerProtocol {
+	if err == nil && g.state() != Empty && g.protocolType() != consumerProtocol {
 		err = kerr.NonEmptyGroup
 	}
 	resp := &kmsg.OffsetDeleteResponse{ErrorCode: code(err)}
@@ -228,7 +300,7 @@ func (m *Manager) offsetDelete(c call, req *kmsg.OffsetDeleteRequest) {
 				switch {
 				case !exists[i][j]:
 					err = kerr.UnknownTopicOrPartition
-				case g.classic.subscribedTo(t.Topic):
+				case g.subscribedTo(t.Topic):
 					err = kerr.GroupSubscribedToTopic
 				default:
 					g.offsets.remove(t.Topic, p.Partition)

@@ -24,10 +24,13 @@ func (m *Manager) syncOrWhyNot(call call, req *kmsg.SyncGroupRequest) *kerr.Erro
 	if err != nil {
 		return err
 	}
-	c := g.classic
-	if c.state == Empty {
+	switch {
+	case g.state() == Empty:
 		return kerr.UnknownMemberID
+	case g.consumer != nil:
+		return g.consumer.syncRequest(call, req)
 	}
+	c := g.classic
 	mb, err := c.check(req.MemberID, req.InstanceID)
 	switch {
 	case err != nil:

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,12 @@ import (
 //	go test -run TestAnswersAsKafka -args -kafka 127.0.0.1:9092
 //
 // on a broker with group.min.session.timeout.ms=500,
-// group.initial.rebalance.delay.ms=200 and group.max.size=3.
+// group.initial.rebalance.delay.ms=200, group.max.size=3,
+// group.consumer.min.session.timeout.ms=1000,
+// group.consumer.session.timeout.ms=4000,
+// group.consumer.min.heartbeat.interval.ms=200,
+// group.consumer.heartbeat.interval.ms=500, group.consumer.max.size=3 and
+// group.consumer.assignment.interval.ms=0.
 var kafka = flag.String("kafka", "", "record the transcripts from the Kafka broker at this `address`")
 
 // settle is how long a step may take to show its effect. Kafka appends with a
@@ -35,7 +41,7 @@ var kafka = flag.String("kafka", "", "record the transcripts from the Kafka brok
 const settle = 250 * time.Millisecond
 
 func TestAnswersAsKafka(t *testing.T) {
-	for _, sc := range scenarios {
+	for _, sc := range slices.Concat(classicScenarios, consumerScenarios) {
 		t.Run(sc.name, func(t *testing.T) {
 			file := filepath.Join("testdata", "kafka-4.3.1", sc.name+".txt")
 			if *kafka != "" {
@@ -87,42 +93,82 @@ func compare(t *testing.T, want, have string) {
 type target interface {
 	send(req kmsg.Request, reply func(kmsg.Response))
 	topicID(name string) [16]byte
+	// setTopic creates a topic, gives it more partitions, or deletes it with 0.
+	setTopic(name string, partitions int32)
 }
 
 // local is a Manager of ours.
 type local struct {
 	t *testing.T
 	m *Manager
+
+	mu     sync.Mutex
+	topics map[string]Topic
+	made   byte
 }
 
 // testTopics are the topics that exist in every scenario.
 var testTopics = map[string]int32{"orders": 3, "payments": 2}
 
-func localID(name string) (id [16]byte, ok bool) {
-	_, ok = testTopics[name]
-	if ok {
-		copy(id[:], name)
-	}
-	return id, ok
-}
-
 func newLocal(t *testing.T) *local {
-	return &local{t, New(Config{
-		TopicExists: func(topic string, p int32) bool { return p >= 0 && p < testTopics[topic] },
-		TopicID:     localID,
+	l := &local{t: t, topics: make(map[string]Topic)}
+	find := func(name string) (Topic, bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		topic, ok := l.topics[name]
+		return topic, ok
+	}
+	l.m = New(Config{
+		TopicExists: func(name string, p int32) bool { topic, _ := find(name); return p >= 0 && p < topic.Partitions },
+		TopicID:     func(name string) ([16]byte, bool) { topic, ok := find(name); return topic.ID, ok },
 		TopicName: func(id [16]byte) (string, bool) {
-			for name := range testTopics {
-				if x, _ := localID(name); x == id {
-					return name, true
+			for _, topic := range l.list() {
+				if topic.ID == id {
+					return topic.Name, true
 				}
 			}
 			return "", false
 		},
+		Topics:     l.list,
 		MinSession: 500 * time.Millisecond, InitialRebalanceDelay: 200 * time.Millisecond, MaxSize: 3,
-	})}
+		Consumer: ConsumerConfig{Session: 4 * time.Second, Heartbeat: 500 * time.Millisecond, MaxSize: 3},
+	})
+	for name, n := range testTopics {
+		l.setTopic(name, n)
+	}
+	return l
 }
 
-func (l *local) topicID(name string) [16]byte { id, _ := localID(name); return id }
+func (l *local) list() (ts []Topic) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.topics {
+		ts = append(ts, t)
+	}
+	return ts
+}
+
+func (l *local) topicID(name string) [16]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.topics[name].ID
+}
+
+func (l *local) setTopic(name string, partitions int32) {
+	l.mu.Lock()
+	t, ok := l.topics[name]
+	if !ok {
+		l.made++
+		t = Topic{Name: name, ID: [16]byte{l.made}}
+	}
+	t.Partitions = partitions
+	l.topics[name] = t
+	if partitions == 0 {
+		delete(l.topics, name)
+	}
+	l.mu.Unlock()
+	l.m.Changed()
+}
 
 func (l *local) send(req kmsg.Request, reply func(kmsg.Response)) {
 	in := reflect.New(reflect.TypeOf(req).Elem()).Interface().(kmsg.Request)
@@ -144,28 +190,19 @@ type wire struct {
 
 func newWire(t *testing.T, addr string) *wire {
 	w := &wire{t: t, addr: addr, ids: make(map[string][16]byte)}
-	create := kmsg.NewPtrCreateTopicsRequest()
-	create.Version, create.TimeoutMillis = 7, 10000
-	meta := kmsg.NewPtrMetadataRequest()
-	meta.Version = 12
 	for name, n := range testTopics {
-		ct := kmsg.NewCreateTopicsRequestTopic()
-		ct.Topic, ct.NumPartitions, ct.ReplicationFactor = name, n, 1
-		create.Topics = append(create.Topics, ct)
-		mt := kmsg.NewMetadataRequestTopic()
-		mt.Topic = kmsg.StringPtr(name)
-		meta.Topics = append(meta.Topics, mt)
+		w.setTopic(name, n)
 	}
-	w.ask(create)
+	find := kmsg.NewPtrFindCoordinatorRequest() // which makes the coordinator start
+	find.Version, find.CoordinatorKeys = 4, []string{"any"}
+	w.ask(find)
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	for i := range 20 { // so many that all of its parts are asked
+		describe.Groups = append(describe.Groups, fmt.Sprint("any", i))
+	}
 	for {
-		for _, mt := range w.ask(meta).(*kmsg.MetadataResponse).Topics {
-			if mt.ErrorCode == 0 {
-				w.ids[*mt.Topic] = mt.TopicID
-			}
-		}
-		find := kmsg.NewPtrFindCoordinatorRequest()
-		find.Version, find.CoordinatorKeys = 4, []string{"any"}
-		if len(w.ids) == len(testTopics) && w.ask(find).(*kmsg.FindCoordinatorResponse).Coordinators[0].ErrorCode == 0 {
+		groups := w.ask(describe).(*kmsg.DescribeGroupsResponse).Groups
+		if !slices.ContainsFunc(groups, func(g kmsg.DescribeGroupsResponseGroup) bool { return g.ErrorCode != 0 }) {
 			return w
 		}
 		time.Sleep(settle)
@@ -173,6 +210,40 @@ func newWire(t *testing.T, addr string) *wire {
 }
 
 func (w *wire) topicID(name string) [16]byte { return w.ids[name] }
+
+func (w *wire) setTopic(name string, partitions int32) {
+	switch {
+	case partitions == 0:
+		req := kmsg.NewPtrDeleteTopicsRequest()
+		req.Version, req.TimeoutMillis, req.TopicNames = 5, 10000, []string{name}
+		w.ask(req)
+		delete(w.ids, name)
+		return
+	case w.ids[name] != [16]byte{}:
+		req := kmsg.NewPtrCreatePartitionsRequest()
+		req.Version, req.TimeoutMillis = 3, 10000
+		ct := kmsg.NewCreatePartitionsRequestTopic()
+		ct.Topic, ct.Count = name, partitions
+		req.Topics = append(req.Topics, ct)
+		w.ask(req)
+		return
+	}
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Version, create.TimeoutMillis = 7, 10000
+	ct := kmsg.NewCreateTopicsRequestTopic()
+	ct.Topic, ct.NumPartitions, ct.ReplicationFactor = name, partitions, 1
+	create.Topics = append(create.Topics, ct)
+	w.ask(create)
+	meta := kmsg.NewPtrMetadataRequest()
+	meta.Version = 12
+	mt := kmsg.NewMetadataRequestTopic()
+	mt.Topic = &name
+	meta.Topics = append(meta.Topics, mt)
+	for w.ids[name] == [16]byte{} {
+		time.Sleep(settle)
+		w.ids[name] = w.ask(meta).(*kmsg.MetadataResponse).Topics[0].TopicID
+	}
+}
 
 func (w *wire) ask(req kmsg.Request) kmsg.Response {
 	done := make(chan kmsg.Response)
@@ -220,6 +291,7 @@ type script struct {
 	text    strings.Builder
 	waiting []*step
 	ids     map[string]string
+	topics  map[string]string // by id, as they are shown
 }
 
 type step struct {
@@ -229,11 +301,29 @@ type step struct {
 }
 
 func newScript(t *testing.T, to target) *script {
-	s := &script{t: t, to: to, ids: make(map[string]string)}
+	s := &script{t: t, to: to, ids: make(map[string]string), topics: make(map[string]string)}
+	for name := range testTopics {
+		s.know(name)
+	}
 	if *kafka != "" {
 		s.suffix = fmt.Sprintf("-%d", time.Now().UnixNano())
 	}
 	return s
+}
+
+// know remembers which topic an id is of.
+func (s *script) know(topic string) {
+	id := s.to.topicID(topic)
+	s.topics[string(id[:])] = topic
+}
+
+// topic creates, grows or deletes a topic of this script's own.
+func (s *script) topic(name string, partitions int32) string {
+	fmt.Fprintf(&s.text, "> topic %s has %d partitions\n", name, partitions)
+	s.to.setTopic(name+s.suffix, partitions)
+	time.Sleep(settle)
+	s.know(name + s.suffix)
+	return name + s.suffix
 }
 
 // group makes a group name that no other run has used.
@@ -245,6 +335,7 @@ func (s *script) do(what string, req kmsg.Request) { s.doThen(what, req, nil) }
 
 // doThen also calls then with the answer, when it comes.
 func (s *script) doThen(what string, req kmsg.Request, then func(kmsg.Response)) {
+	what = s.plain(what)
 	st := &step{name: what, resp: make(chan kmsg.Response, 1), then: then}
 	fmt.Fprintf(&s.text, "> %s: %s v%d\n", what, strings.TrimPrefix(fmt.Sprintf("%T", req), "*kmsg."), req.GetVersion())
 	s.to.send(req, func(r kmsg.Response) { st.resp <- r })
@@ -260,7 +351,9 @@ func (s *script) sleep(d time.Duration) {
 	s.collect()
 }
 
-var memberID = regexp.MustCompile(`[a-z0-9]+-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+// made matches the member ids that coordinators make: in classic groups and in
+// consumer groups.
+var made = regexp.MustCompile(`^(?:([a-z0-9-]+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9_-]{22})$`)
 
 func (s *script) collect() {
 	answers := make(map[*step]kmsg.Response)
@@ -271,8 +364,8 @@ func (s *script) collect() {
 		case r := <-st.resp:
 			answers[st] = r
 			order = append(order, st)
-			if f := reflect.ValueOf(r).Elem().FieldByName("MemberID"); f.IsValid() && f.Kind() == reflect.String {
-				s.number(f.String())
+			if f := reflect.ValueOf(r).Elem().FieldByName("MemberID"); f.IsValid() && !f.IsZero() {
+				s.number(reflect.Indirect(f).String())
 			}
 			if l, ok := r.(*kmsg.ListGroupsResponse); ok && s.suffix != "" {
 				l.Groups = slices.DeleteFunc(l.Groups, func(g kmsg.ListGroupsResponseGroup) bool { return !strings.HasSuffix(g.Group, s.suffix) })
@@ -293,14 +386,22 @@ func (s *script) collect() {
 	}
 }
 
-func (s *script) number(id string) string {
-	if s.ids[id] == "" && memberID.MatchString(id) {
-		s.ids[id] = fmt.Sprintf("%s#%d", id[:len(id)-37], len(s.ids)+1)
+// number gives a member id that the coordinator has made a name.
+func (s *script) number(id string) {
+	if m := made.FindStringSubmatch(id); m != nil && s.ids[id] == "" {
+		s.ids[id] = fmt.Sprintf("%s#%d", m[1], len(s.ids)+1)
 	}
-	if n := s.ids[id]; n != "" {
-		return n
+}
+
+// plain replaces what differs between runs.
+func (s *script) plain(str string) string {
+	if s.suffix != "" {
+		str = strings.ReplaceAll(str, s.suffix, "")
 	}
-	return id
+	for id, name := range s.ids {
+		str = strings.ReplaceAll(str, id, name)
+	}
+	return str
 }
 
 // show writes a response without what is zero, throttling and tags.
@@ -328,7 +429,7 @@ func (s *script) show(v reflect.Value) string {
 		return "{" + strings.Join(fs, " ") + "}"
 	case reflect.Slice:
 		if b, ok := v.Interface().([]byte); ok {
-			return fmt.Sprintf("%q", memberID.ReplaceAllStringFunc(string(b), s.number))
+			return fmt.Sprintf("%q", s.plain(string(b)))
 		}
 		var es []string
 		for i := range v.Len() {
@@ -337,17 +438,11 @@ func (s *script) show(v reflect.Value) string {
 		sort.Strings(es)
 		return "[" + strings.Join(es, " ") + "]"
 	case reflect.String:
-		str := v.String()
-		if s.suffix != "" {
-			str = strings.ReplaceAll(str, s.suffix, "")
-		}
-		return fmt.Sprintf("%q", memberID.ReplaceAllStringFunc(str, s.number))
+		return fmt.Sprintf("%q", s.plain(v.String()))
 	case reflect.Array:
 		if id, ok := v.Interface().([16]byte); ok {
-			for name := range testTopics {
-				if s.to.topicID(name) == id {
-					return "id(" + name + ")"
-				}
+			if name := s.topics[string(id[:])]; name != "" {
+				return "id(" + s.plain(name) + ")"
 			}
 			return fmt.Sprintf("%x", id)
 		}

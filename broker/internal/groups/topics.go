@@ -1,0 +1,124 @@
+package groups
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"time"
+)
+
+// topicID is how the protocol names a topic for good.
+type topicID = [16]byte
+
+// Topic is a topic as consumer groups have to know it.
+type Topic struct {
+	Name       string
+	ID         [16]byte
+	Partitions int32
+}
+
+// image is all topics at one moment.
+type image struct {
+	byName map[string]Topic
+	byID   map[topicID]Topic
+}
+
+// Changed tells the Manager that topics were created, deleted or given more
+// partitions: it asks [Config].Topics for all of them, forgets the offsets of
+// those that are gone, and lets consumer groups assign anew at the next
+// heartbeat. It must not be called with a lock held that Topics takes.
+func (m *Manager) Changed() {
+	if m.cfg.Topics == nil {
+		return
+	}
+	m.imaging.Lock() // so that an older answer never replaces a newer one
+	defer m.imaging.Unlock()
+	img := image{byName: make(map[string]Topic), byID: make(map[topicID]Topic)}
+	for _, t := range m.cfg.Topics() {
+		img.byName[t.Name], img.byID[t.ID] = t, t
+	}
+
+	m.mu.Lock()
+	defer m.unlock()
+	old := m.image
+	m.image = img
+	for id := range img.byID {
+		if _, known := old.byID[id]; !known {
+			m.newTopics++
+			break
+		}
+	}
+	for id, t := range old.byID {
+		if _, still := img.byID[id]; !still {
+			m.forgetTopic(t.Name)
+		}
+	}
+	for _, g := range m.groups {
+		if g.consumer != nil {
+			g.consumer.refresh = true
+		}
+	}
+}
+
+// TopicDeleted forgets what all groups have committed for a topic: one of the
+// same name that is created later must not inherit its offsets. A broker that
+// calls [Manager.Changed] after deleting one need not.
+func (m *Manager) TopicDeleted(topic string) {
+	m.mu.Lock()
+	defer m.unlock()
+	m.forgetTopic(topic)
+}
+
+func (m *Manager) forgetTopic(topic string) {
+	for _, g := range m.groups {
+		delete(g.offsets, topic)
+	}
+}
+
+// fingerprint describes topics so that it differs when any of them has been
+// created, deleted, recreated or grown.
+func (img image) fingerprint(topics map[string]bool) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		if t, ok := img.byName[name]; ok {
+			fmt.Fprintf(&b, "%s %x %d\n", name, t.ID, t.Partitions)
+		}
+	}
+	return b.String()
+}
+
+// How often regular expressions are matched with all topics again: at most, and
+// at least.
+const (
+	regexMinInterval = 10 * time.Second
+	regexMaxInterval = 10 * time.Minute
+)
+
+// compileRegex compiles a subscription as Kafka does: RE2, and the whole name
+// must match. Its error is only what is wrong, without the expression.
+func compileRegex(s string) (*regexp.Regexp, error) {
+	_, err := regexp.Compile(s) // on its own, so that no parenthesis closes ours
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		return nil, errors.New(string(e.Code))
+	}
+	return regexp.Compile(`\A(?:` + s + `)\z`)
+}
+
+// resolve lists the topics that a regular expression names.
+func (img image) resolve(regex string) map[string]bool {
+	topics := make(map[string]bool)
+	re, err := compileRegex(regex)
+	if err != nil {
+		return topics // refused when it came in
+	}
+	for name := range img.byName {
+		if re.MatchString(name) {
+			topics[name] = true
+		}
+	}
+	return topics
+}

@@ -85,13 +85,14 @@ func feed(ctx context.Context, s *service, p *progress, n int) error {
 			}
 		}
 	}
+	sending := context.WithoutCancel(ctx) // a stop ends the feed, not what is on its way
 	for i := 0; i < n && ctx.Err() == nil; i++ {
 		o := order(run, i)
 		p.expect(o.ID)
 		if undecodable(i) {
-			s.raw.SendAsync(ctx, rawOrder{id: o.ID, bytes: []byte(`{"id": "` + o.ID + `", "cents": twelve}`)}, sent(o.ID, injected))
+			s.raw.SendAsync(sending, rawOrder{id: o.ID, bytes: []byte(`{"id": "` + o.ID + `", "cents": twelve}`)}, sent(o.ID, injected))
 		} else {
-			s.placed.SendAsync(ctx, o, sent(o.ID, accepted))
+			s.placed.SendAsync(sending, o, sent(o.ID, accepted))
 		}
 	}
 	wg.Wait()

@@ -59,8 +59,12 @@ func (e *engine) commitLoop(stop <-chan struct{}) {
 // commitTimeout bounds one periodic commit: a rebalance may hold it up, and a broker that is away.
 const commitTimeout = 10 * time.Second
 
-// commitAll is the last commit before the member leaves.
-func (e *engine) commitAll(ctx context.Context) error { return e.commitParts(ctx, e.partitions()) }
+// lastCommit is the commit before the member leaves.
+func (e *engine) lastCommit() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastCommitTimeout)
+	defer cancel()
+	return e.commitParts(ctx, e.partitions())
+}
 
 // commitParts commits the partitions that have something new to say, and again those that the broker refused for a reason that passes, until ctx ends.
 func (e *engine) commitParts(ctx context.Context, parts []*partition) error {

@@ -33,6 +33,7 @@ type engine struct {
 	pool   *pool
 	due    *dueQueue
 	floods floods
+	late   outlived
 	stats  stats
 
 	stopping chan struct{} // closed when the drain begins
@@ -70,8 +71,12 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 	return e
 }
 
-// closeTimeout is how long committing and leaving may take after the drain.
-const closeTimeout = 3 * time.Second
+// How long committing and leaving may take after the drain: 3 s together. Leaving has a time of its own, since franz-go, asked to leave with a context that is
+// over already, leaves in its own time instead.
+const (
+	lastCommitTimeout = 2 * time.Second
+	leaveTimeout      = time.Second
+)
 
 // run is Group.Run.
 func (e *engine) run(ctx context.Context) (err error) {
@@ -119,13 +124,11 @@ func (e *engine) run(ctx context.Context) (err error) {
 	err = e.drain()
 	close(stop)
 
-	last, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if cerr := e.commitAll(last); cerr != nil {
+	if cerr := e.lastCommit(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("%w: %w", ErrCommit, cerr))
 	}
-	e.closePartitions()
-	e.close(last)
+	e.give(e.partitions())
+	e.close()
 	e.pool.stop()
 	wg.Wait()
 	e.pool.wg.Wait()
@@ -144,23 +147,10 @@ func (e *engine) drain() error {
 	for _, p := range parts {
 		waits = append(waits, p.stop())
 	}
-	late := false
-	for _, w := range waits {
-		select {
-		case <-w:
-			continue
-		default:
-		}
-		select {
-		case <-w:
-			continue
-		case <-deadline.C:
-			late = true
-		}
-		break
-	}
+	waits = append(waits, e.late.wait())
+	inTime := all(waits, deadline.C, nil)
 	close(e.hurry)
-	if !late {
+	if inTime {
 		return nil
 	}
 	cut := e.runningNow()
@@ -169,14 +159,7 @@ func (e *engine) drain() error {
 	}
 	grace := time.NewTimer(graceTimeout)
 	defer grace.Stop()
-	for _, w := range waits {
-		select {
-		case <-w:
-			continue
-		case <-grace.C:
-		}
-		break
-	}
+	all(waits, grace.C, nil)
 	return undrained(e.g.cfg.drainTimeout, cut, e.runningNow(), e.parkedNow())
 }
 
@@ -324,6 +307,9 @@ func (e *engine) runningNow() (running []string) {
 		}
 		p.mu.Unlock()
 	}
+	for _, a := range e.late.all() {
+		running = append(running, fmt.Sprintf("%s@%d (its partition was taken away)", tp{a.src.Topic, a.src.Partition}, a.src.Offset))
+	}
 	slices.Sort(running)
 	return running
 }
@@ -335,12 +321,6 @@ func (e *engine) parkedNow() (n int) {
 		p.mu.Unlock()
 	}
 	return n
-}
-
-func (e *engine) closePartitions() {
-	for _, p := range e.partitions() {
-		p.close()
-	}
 }
 
 // fail ends the run with an error.

@@ -52,6 +52,7 @@ func New(cluster sordini.Cluster, name string, opts ...Option) (*Group, error) {
 	} else {
 		cl.Close()
 	}
+	cluster.Logger = cfg.logger // franz-go's lines go where the group's go
 	return &Group{name: name, cluster: cluster, cfg: cfg}, nil
 }
 

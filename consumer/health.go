@@ -78,6 +78,12 @@ func (e *engine) reasons(now time.Time) []Reason {
 	for _, p := range e.partitions() {
 		rs = append(rs, p.reasons(now)...)
 	}
+	for _, a := range e.late.all() {
+		rs = append(rs, Reason{
+			Code: "handler-outlived", Topic: a.src.Topic, Partition: a.src.Partition, Offset: a.src.Offset, Since: a.started,
+			Summary: fmt.Sprintf("the handler of offset %d goes on although its partition was taken away; another member may handle the record at the same time", a.src.Offset),
+		})
+	}
 	for _, t := range e.topics {
 		for _, h := range handlersOf(t) {
 			if s := h.breaker.State(); s.Open {

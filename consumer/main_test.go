@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/internal/admin"
+	"github.com/sordini-go/sordini/internal/history"
 	"github.com/sordini-go/sordini/serde"
 )
 
@@ -34,19 +38,26 @@ var orders = sordini.Topic[string]{
 type world struct {
 	t testing.TB
 	*brokertest.Cluster
-	raw *kgo.Client
+	raw     *kgo.Client
+	history *history.Log
+	whole   bool // everything that was put has to end
 }
 
 // newWorld starts a broker with the topic orders.
 func newWorld(t testing.TB, partitions int, opts ...brokertest.Option) *world {
 	t.Helper()
-	w := &world{t: t, Cluster: brokertest.New(t, append([]brokertest.Option{brokertest.Topic("orders", partitions)}, opts...)...)}
+	w := &world{t: t, Cluster: brokertest.New(t, append([]brokertest.Option{brokertest.Topic("orders", partitions)}, opts...)...), history: &history.Log{}}
 	var err error
-	w.raw, err = w.SDK().NewClient(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	w.raw, err = w.sdk().NewClient(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.raw.Close)
+	t.Cleanup(func() {
+		if err := history.Check(w.history.Events(), history.Options{Open: !w.whole}).Err(); err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 
@@ -63,6 +74,7 @@ func (w *world) produce(r *kgo.Record) {
 	if err := w.raw.ProduceSync(context.Background(), r).FirstErr(); err != nil {
 		w.t.Fatalf("produce %s: %v", r.Value, err)
 	}
+	w.history.Record(history.Event{Kind: history.Accepted, Member: "test", ID: fmt.Sprint(r.Topic, r.Partition, r.Offset), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key})
 }
 
 func record(s string) *kgo.Record {
@@ -73,12 +85,24 @@ func record(s string) *kgo.Record {
 	return r
 }
 
+// sdk is the cluster's settings, with a logger that keeps the tests quiet.
+func (w *world) sdk() sordini.Cluster {
+	c := w.SDK()
+	c.Logger = quiet()
+	return c
+}
+
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // group makes a group named g with one handler for orders.
 func (w *world) group(h func(context.Context, *consumer.Message[string]) error, opts ...consumer.Option) *consumer.Group {
 	w.t.Helper()
-	g, err := consumer.New(w.SDK(), "g", append([]consumer.Option{consumer.Logger(quiet())}, opts...)...)
+	return w.groupOn(w.sdk(), h, opts...)
+}
+
+func (w *world) groupOn(c sordini.Cluster, h func(context.Context, *consumer.Message[string]) error, opts ...consumer.Option) *consumer.Group {
+	w.t.Helper()
+	g, err := consumer.New(c, "g", append([]consumer.Option{consumer.Observe(w.history)}, opts...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -133,7 +157,7 @@ type seen struct {
 }
 
 // patience is how long a test waits for something, in virtual or real time.
-const patience = 30 * time.Minute
+const patience = 7 * 24 * time.Hour
 
 func newSeen(t testing.TB) *seen {
 	s := &seen{t: t}
@@ -203,4 +227,115 @@ func (w *world) dead() []broker.Record {
 
 var errBoom = errors.New("boom")
 
-var _ = fmt.Sprint
+// line is a member's network connection, which can be cut: what a process that dies leaves behind.
+type line struct {
+	dial func(context.Context, string, string) (net.Conn, error)
+
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+// wire returns the cluster as a member sees it whose connection the test can cut.
+func (w *world) wire() (sordini.Cluster, *line) {
+	c := w.sdk()
+	l := &line{dial: c.Dial}
+	c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.cut {
+			return nil, errors.New("the line is cut")
+		}
+		conn, err := l.dial(ctx, network, addr)
+		if err == nil {
+			l.conns = append(l.conns, conn)
+		}
+		return conn, err
+	}
+	return c, l
+}
+
+// sever ends all connections and refuses new ones.
+func (l *line) sever() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = true
+	for _, c := range l.conns {
+		c.Close()
+	}
+}
+
+// fill puts n records with keys of their own to orders[0], in large batches.
+func fill(w *world, n int) {
+	w.t.Helper()
+	var records []*kgo.Record
+	for i := range n {
+		records = append(records, record(fmt.Sprintf("k%d=%d", i, i)))
+	}
+	for _, res := range w.raw.ProduceSync(context.Background(), records...) {
+		if res.Err != nil {
+			w.t.Fatal(res.Err)
+		}
+		r := res.Record
+		w.history.Record(history.Event{Kind: history.Accepted, Member: "test", ID: fmt.Sprint(r.Topic, r.Partition, r.Offset), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key})
+	}
+}
+
+// request sends a raw request to the broker.
+func request[R any](w *world, do func(context.Context, kmsg.Requestor) (R, error)) R {
+	w.t.Helper()
+	resp, err := do(context.Background(), w.raw)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp
+}
+
+// recreate deletes a topic and creates it again.
+func recreate(w *world, topic string, partitions int) {
+	w.t.Helper()
+	ctx := context.Background()
+	if err := admin.DeleteTopics(ctx, w.raw, topic); err != nil {
+		w.t.Fatal(err)
+	}
+	made, err := admin.CreateTopics(ctx, w.raw, false, admin.NewTopic{Name: topic, Partitions: partitions})
+	if err == nil {
+		err = made[topic].Err
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.raw.PurgeTopicsFromClient(topic)
+}
+
+// restore commits an offset for a group without members, as a tool does.
+func restore(w *world, topic string, offset int64, metadata string) {
+	w.t.Helper()
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation = "g", -1
+	t := kmsg.NewOffsetCommitRequestTopic()
+	meta, err := admin.Metadata(context.Background(), w.raw, topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	t.Topic, t.TopicID = topic, meta.Topic(topic).ID
+	p := kmsg.NewOffsetCommitRequestTopicPartition()
+	p.Offset, p.LeaderEpoch, p.Metadata = offset, -1, &metadata
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp := request(w, req.RequestWith)
+	if code := resp.Topics[0].Partitions[0].ErrorCode; code != 0 {
+		w.t.Fatalf("commit offset %d: code %d", offset, code)
+	}
+	w.history.Record(history.Event{Kind: history.Seek, Group: "g", Topic: topic, Offset: offset})
+}
+
+func deleteGroup(w *world, name string) {
+	w.t.Helper()
+	req := kmsg.NewPtrDeleteGroupsRequest()
+	req.Groups = []string{name}
+	resp := request(w, req.RequestWith)
+	if code := resp.Groups[0].ErrorCode; code != 0 {
+		w.t.Fatalf("delete group: code %d", code)
+	}
+}

@@ -89,8 +89,10 @@ func (e *engine) learn(ctx context.Context) {
 	}
 }
 
-// close leaves the group and closes both clients, within ctx as far as the network is concerned.
-func (e *engine) close(ctx context.Context) {
+// close leaves the group and closes both clients. A broker that does not answer costs leaveTimeout, and one more second for each client.
+func (e *engine) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
 	e.cl.AllowRebalance()
 	_ = e.cl.LeaveGroupContext(ctx) // the member's session ends by itself where this does not arrive
 	e.cl.CloseAllowingRebalance()

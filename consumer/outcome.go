@@ -113,6 +113,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	p.mu.Lock()
 	if a.zombie {
 		p.mu.Unlock()
+		e.late.remove(a)
 		e.stats.fenced.Add(1)
 		return nil, false
 	}

@@ -305,6 +305,7 @@ func (p *partition) close() {
 	p.records, p.size = 0, 0
 	for _, a := range p.running {
 		a.zombie = true
+		p.e.late.add(a)
 		p.e.pool.disown()
 	}
 	p.e.due.drop(p)

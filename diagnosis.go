@@ -47,7 +47,10 @@ func Explain(err error, about About) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := Diagnose(err); ok {
+	if d, ok := Diagnose(err); ok {
+		if !strings.Contains(err.Error(), d.Code) { // franz-go wrapped it without its text
+			return &diagnosed{err: err, diagnosis: d}
+		}
 		return err
 	}
 	for i := range catalogue {

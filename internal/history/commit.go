@@ -18,6 +18,7 @@ type suspect struct {
 	from, to     int64
 	asked, acked uint32
 	guarantee    Guarantee
+	staged       *tx // the transaction that its outcome was in, and whose end nobody may have recorded
 }
 
 func (p *groupPart) startOfCommit(c *Checker, e *Event) commitStart {
@@ -90,7 +91,7 @@ func (p *groupPart) cover(c *Checker, s commitStart, completed ranges, t *tx) {
 func (p *groupPart) judge(c *Checker, s commitStart, t *tx, from, to int64) {
 	p.records.each(from, to, func(page *groupPage, from, to int64) {
 		if page == nil {
-			p.suspect(c, s, from, to, G2)
+			p.suspect(c, s, from, to, G2, nil)
 			return
 		}
 		for o := from; o < to; o++ {
@@ -106,29 +107,29 @@ func (p *groupPart) judge(c *Checker, s commitStart, t *tx, from, to int64) {
 			}
 			switch {
 			case f&recordCut != 0:
-				p.suspect(c, s, o, o+1, G6)
+				p.suspect(c, s, o, o+1, G6, nil)
 			case staged != nil || f&copyVoid != 0:
-				p.suspect(c, s, o, o+1, G11)
+				p.suspect(c, s, o, o+1, G11, staged)
 			case f&copyFenced != 0:
-				p.suspect(c, s, o, o+1, G5)
+				p.suspect(c, s, o, o+1, G5, nil)
 			default:
-				p.suspect(c, s, o, o+1, G2)
+				p.suspect(c, s, o, o+1, G2, nil)
 			}
 		}
 	})
 }
 
-func (p *groupPart) suspect(c *Checker, s commitStart, from, to int64, g Guarantee) {
+func (p *groupPart) suspect(c *Checker, s commitStart, from, to int64, g Guarantee, staged *tx) {
 	if !s.owned {
 		return // the commit is the violation, and was reported
 	}
 	if n := len(p.suspects); n > 0 {
-		if last := &p.suspects[n-1]; last.to == from && last.asked == s.seq && last.guarantee == g {
+		if last := &p.suspects[n-1]; last.to == from && last.asked == s.seq && last.guarantee == g && last.staged == staged {
 			last.to = to
 			return
 		}
 	}
-	p.suspects = append(p.suspects, suspect{from, to, s.seq, c.seq, g})
+	p.suspects = append(p.suspects, suspect{from, to, s.seq, c.seq, g, staged})
 }
 
 // isCovered says whether the group's commits cover an offset now.

@@ -13,7 +13,7 @@ type Isolation struct {
 	From, To time.Time
 	// Ended counts records of other keys that ended in that time.
 	Ended int64
-	// Left counts records of other keys that had been accepted in time, MaxDelay before To at the latest, and had not ended by To.
+	// Left counts records of other keys that were due for as long as is allowed and had not ended by To.
 	Left int64
 	// Delay is the longest time between a record of another key becoming due (accepted, or From if that is later) and its first attempt, or To where
 	// it was not attempted.
@@ -22,14 +22,12 @@ type Isolation struct {
 	Delayed Place
 }
 
-// Isolate looks at a group's topic while one of its keys is stuck. A record of another key that was accepted less than allowed before the end of the
-// stuck time is not counted as left. It is nil-safe for null keys: a nil key is all records with a null key. The cost is linear, in memory of a few
-// numbers a record.
+// Isolate looks at a group's topic while one of its keys is stuck; a nil key is the null key. A record of another key that was accepted less than
+// allowed before the end of the stuck time is not counted as left. Time is linear, memory a few numbers a record.
 func Isolate(events []Event, group, topic string, key []byte, allowed time.Duration) Isolation {
 	var s Isolation
 	same := func(k []byte) bool { return bytes.Equal(k, key) && (k == nil) == (key == nil) }
 	stuck := map[Place]bool{}
-	open := false
 	for i := range events {
 		e := &events[i]
 		if e.Topic != topic {
@@ -50,11 +48,10 @@ func Isolate(events []Event, group, topic string, key []byte, allowed time.Durat
 			delete(stuck, at)
 		}
 	}
-	open = len(stuck) > 0
 	if s.From.IsZero() {
 		return s
 	}
-	if open {
+	if len(stuck) > 0 {
 		s.To = events[len(events)-1].At
 	}
 

@@ -9,8 +9,10 @@ import (
 
 // tx is one transaction of a group.
 type tx struct {
+	g       *group
 	name    string
 	number  uint32
+	unknown bool // nobody recorded how it ended
 	state   txState
 	end     uint32
 	offsets []txOffset
@@ -63,7 +65,7 @@ type txOut struct {
 func (g *group) transaction(c *Checker, name string) *tx {
 	t := g.txs[name]
 	if t == nil {
-		t = &tx{name: name, number: uint32(len(c.txs))}
+		t = &tx{g: g, name: name, number: uint32(len(c.txs))}
 		g.txs[name] = t
 		c.txs = append(c.txs, t)
 	}
@@ -102,7 +104,10 @@ func (c *Checker) output(e *Event) {
 
 // commit applies the offsets of a transaction. They must cover every record whose outputs it carries.
 func (g *group) commit(c *Checker, t *tx) {
-	t.state, t.end = txCommitted, c.seq
+	t.state = txCommitted
+	if !t.unknown {
+		t.end = c.seq
+	}
 	for _, o := range t.offsets {
 		o.p.cover(c, o.start, o.ranges, t)
 	}
@@ -119,7 +124,10 @@ func (g *group) commit(c *Checker, t *tx) {
 
 // abort takes the outcomes back.
 func (t *tx) abort(c *Checker) {
-	t.state, t.end = txAborted, c.seq
+	t.state = txAborted
+	if !t.unknown {
+		t.end = c.seq
+	}
 	for i := len(t.ended) - 1; i >= 0; i-- {
 		t.ended[i].undo(t)
 	}
@@ -187,40 +195,48 @@ func (e txEnded) undo(t *tx) {
 	e.p.lanes.clear()
 }
 
-// resolve settles the transactions whose end nobody recorded: they committed if an output of theirs is there, or if they have none.
+// resolve settles the transactions whose end nobody recorded: they committed if an output of theirs is there and no other transaction accounts for it,
+// or if they have none. Of two that hold the same output the later one committed: had the earlier one, its records would not have come again.
 func (c *Checker) resolve() {
 	slices.SortFunc(c.outputs, func(a, b txOut) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq)) })
-	there := map[*tx]bool{}
-	absent := map[*tx]bool{}
+	left := map[uint64]int{} // copies that no committed transaction accounts for
+	open := map[*tx][]txOut{}
 	for same := range byID(c.outputs) {
-		committed := 0
+		unaccounted := len(c.strayOf(same[0].id))
+		unknown := false
 		for _, o := range same {
-			if c.txs[o.tx].state == txCommitted {
-				committed++
+			switch t := c.txs[o.tx]; t.state {
+			case txCommitted:
+				unaccounted--
+			case txOpen:
+				open[t] = append(open[t], o)
+				unknown = true
 			}
 		}
-		found := len(c.strayOf(same[0].id))
-		for _, o := range same {
-			switch t := c.txs[o.tx]; {
-			case t.state != txOpen:
-			case found > committed:
-				there[t] = true
-			case o.to.scanned:
-				absent[t] = true
-			}
+		if unknown {
+			left[same[0].id] = unaccounted
 		}
 	}
-	for _, g := range c.groups {
-		for _, t := range g.txs {
-			switch {
-			case t.state != txOpen:
-			case there[t]:
-				g.commit(c, t)
-			case absent[t]:
-				t.abort(c)
-			default:
-				t.settle() // nothing shows how it ended: what it says is taken as said
+	for _, t := range slices.Backward(c.txs) {
+		if t.state != txOpen {
+			continue
+		}
+		t.unknown = true
+		there, absent := false, false
+		for _, o := range open[t] {
+			there = there || left[o.id] > 0
+			absent = absent || o.to.scanned
+		}
+		switch {
+		case there:
+			for _, o := range open[t] {
+				left[o.id]--
 			}
+			t.g.commit(c, t)
+		case absent:
+			t.abort(c)
+		default:
+			t.settle() // nothing shows how it ended: what it says is taken as said
 		}
 	}
 }

@@ -35,6 +35,9 @@ func (c *Checker) verdict() {
 // premature tells which offsets that a commit covered too early hold records: G2, or what explains it better.
 func (c *Checker) premature(p *groupPart) {
 	for _, s := range p.suspects {
+		if s.staged != nil && s.staged.unknown && s.staged.state != txAborted {
+			continue // it had committed before, and nobody was told
+		}
 		from := max(s.from, p.excused)
 		p.log.records.each(from, s.to, func(known *logPage, from, to int64) {
 			if known == nil {

@@ -142,7 +142,7 @@ func (w *world) step(busy bool) {
 	if len(w.acks) > 0 && w.chance(40) {
 		w.ack()
 	}
-	if busy && w.chance(2) {
+	if busy && w.chance(3) {
 		w.disturb()
 	}
 	p := w.parts[w.r.IntN(len(w.parts))]
@@ -217,8 +217,8 @@ func (w *world) ack() {
 func (w *world) disturb() {
 	p := w.parts[w.r.IntN(len(w.parts))]
 	o := p.owner
-	switch w.r.IntN(8) {
-	case 0:
+	switch w.r.IntN(12) {
+	case 0, 8, 9, 10:
 		if o != nil && !o.over {
 			w.revoke(o)
 		}
@@ -242,6 +242,8 @@ func (w *world) disturb() {
 		if n := len(p.log); n > 0 {
 			w.take(p, p.log[w.r.IntN(n)].offset)
 		}
+	case 11:
+		w.take(p, p.next)
 	case 7:
 		if len(p.redrive) > 0 {
 			w.redrive(p)
@@ -371,7 +373,9 @@ func (w *world) fetch(o *wOwner) {
 		return
 	}
 	// A record handed off twice by a crash is recognised by its identity.
-	if slices.ContainsFunc(o.inbox, func(x *wRun) bool { return x.rec.offset == rec.offset && !p.inbox[x.copy].redriven && x.state != wEnded }) {
+	if slices.ContainsFunc(o.inbox, func(x *wRun) bool {
+		return x.rec.offset == rec.offset && !p.inbox[x.copy].redriven && x.state != wEnded
+	}) {
 		e := o.event(Ended, r)
 		e.Outcome = Folded
 		w.tell(e)

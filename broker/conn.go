@@ -126,6 +126,7 @@ func (c *conn) serveOne(limit int) error {
 	}
 	if h.key == int16(kmsg.Fetch) {
 		r.fetch = r.resolveFetch()
+		defer r.closeSession(r.fetch)
 	}
 	r.meet()
 	if !r.suffer() {

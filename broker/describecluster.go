@@ -81,6 +81,7 @@ func handleDescribeTopicPartitions(r *request) answer {
 			tp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 			tp.ErrorCode, tp.Partition, tp.LeaderID, tp.LeaderEpoch = p.ErrorCode, p.Partition, p.Leader, p.LeaderEpoch
 			tp.Replicas, tp.ISR, tp.OfflineReplicas = p.Replicas, p.ISR, p.OfflineReplicas
+			tp.EligibleLeaderReplicas, tp.LastKnownELR = []int32{}, []int32{} // Java reads null as a bug
 			t.Partitions = append(t.Partitions, tp)
 		}
 		resp.Topics = append(resp.Topics, t)

@@ -17,20 +17,19 @@ type fetchPartition struct {
 	id    topicID
 	index int32
 
-	offset      int64
-	maxBytes    int32
-	epoch       int32 // the leader's, as the client knows it; -1: it does not
-	lastEpoch   int32 // of the last record that the client read; -1: it does not say
-	part        *partition
-	err         error
-	result      fetchResult
-	batches     []records.Batch
-	bytes       int
-	hint        leadership // of the leader, where the client came to the wrong broker
-	hinted      bool
-	sentHW      int64 // what an incremental session has told the client last
-	sentStart   int64
-	sentFailure bool
+	offset    int64
+	maxBytes  int32
+	epoch     int32 // the leader's, as the client knows it; -1: it does not
+	lastEpoch int32 // of the last record that the client read; -1: it does not say
+	part      *partition
+	err       error
+	result    fetchResult
+	batches   []records.Batch
+	bytes     int
+	hint      leadership // of the leader, where the client came to the wrong broker
+	hinted    bool
+	sentHW    int64 // what a session has told the client last
+	sentStart int64
 }
 
 // fetchResult is what a partition answers besides its batches.
@@ -45,6 +44,9 @@ type fetchResult struct {
 
 func handleFetch(r *request) answer {
 	req, f := r.msg.(*kmsg.FetchRequest), r.fetch
+	if f.code != 0 {
+		return answer{fetch: &fetchResponse{version: req.Version, code: f.code}}
+	}
 	limit := min(int(req.MaxBytes), r.node.cluster.property().Int("fetch.max.bytes"))
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	done := f.read(r, limit)
@@ -77,25 +79,12 @@ func handleFetch(r *request) answer {
 
 // fetch is one fetch request, resolved.
 type fetch struct {
-	req   *kmsg.FetchRequest
-	parts []*fetchPartition
-}
-
-// resolveFetch lists the partitions that the request reads.
-func (r *request) resolveFetch() *fetch {
-	req := r.msg.(*kmsg.FetchRequest)
-	f := &fetch{req: req}
-	for i := range req.Topics {
-		t := &req.Topics[i]
-		for j := range t.Partitions {
-			q := &t.Partitions[j]
-			f.parts = append(f.parts, &fetchPartition{
-				name: t.Topic, id: t.TopicID, index: q.Partition,
-				offset: q.FetchOffset, maxBytes: q.PartitionMaxBytes, epoch: q.CurrentLeaderEpoch, lastEpoch: q.LastFetchedEpoch,
-			})
-		}
-	}
-	return f
+	req         *kmsg.FetchRequest
+	version     int16
+	code        int16 // the request fails with this, as a whole
+	parts       []*fetchPartition
+	session     *fetchSession // nil: none
+	incremental bool          // the response tells only what has changed
 }
 
 // read looks at every partition once. It returns a function that says whether the response is due although there is still time.
@@ -105,6 +94,7 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
 		p.batches, p.bytes = p.batches[:0], 0
 		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1}
+		p.hinted = false
 		if p.err == nil {
 			p.err = r.fault(p.part.topic.name, p.index)
 		}

@@ -28,8 +28,14 @@ type fetchTopic struct {
 
 // respond groups what was read by topic.
 func (f *fetch) respond(r *request) *fetchResponse {
-	resp := &fetchResponse{version: f.req.Version}
+	resp := &fetchResponse{version: f.version}
+	if f.session != nil {
+		resp.session = f.session.id
+	}
 	for _, p := range f.parts {
+		if due := p.due(); f.incremental && !due {
+			continue
+		}
 		n := len(resp.topics)
 		if n == 0 || resp.topics[n-1].name != p.name || resp.topics[n-1].id != p.id {
 			resp.topics = append(resp.topics, fetchTopic{name: p.name, id: p.id})

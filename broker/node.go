@@ -15,6 +15,8 @@ type node struct {
 	host    string // as advertised
 	port    int32
 
+	sessions fetchSessions
+
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
 	conns    map[*conn]struct{}
@@ -106,6 +108,7 @@ func (n *node) stop() {
 	defer n.mu.Unlock()
 	n.alive, n.fenced = false, false
 	n.resumeLocked()
+	n.sessions.clear()
 	if n.listener != nil {
 		n.listener.Close()
 		n.listener = nil

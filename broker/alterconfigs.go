@@ -152,6 +152,9 @@ func (r *request) alter(id resource, validateOnly bool, change func(owned) (map[
 		if err := r.fault(id.name, -1); err != nil {
 			return err
 		}
+		if id.name == "" {
+			return codef(kerr.InvalidRequest, "Default topic resources are not allowed.")
+		}
 		return c.alterTopic(id.name, validateOnly, change)
 	case kmsg.ConfigResourceTypeBroker:
 		if id.name != "" {
@@ -162,7 +165,7 @@ func (r *request) alter(id resource, validateOnly bool, change func(owned) (map[
 		}
 		return c.alterBrokers(validateOnly, change)
 	}
-	return codef(kerr.InvalidRequest, "Unsupported resource type: %v", id.kind)
+	return codef(kerr.InvalidRequest, "Unknown resource type %d", id.kind)
 }
 
 func (c *Cluster) alterTopic(name string, validateOnly bool, change func(owned) (map[string]string, error)) error {
@@ -205,7 +208,7 @@ func (c *Cluster) alterBrokers(validateOnly bool, change func(owned) (map[string
 	}
 	for _, name := range slices.Sorted(maps.Keys(altered)) {
 		if d, ok := settings.Lookup(settings.Brokers, name); ok && d.ReadOnly {
-			return codef(kerr.InvalidRequest, "Cannot update these configs dynamically: Set(%s)", name)
+			return codef(kerr.InvalidRequest, "Cannot update these configs dynamically: [%s]", name)
 		}
 	}
 	next, err := c.settings.With(altered)

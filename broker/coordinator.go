@@ -100,6 +100,7 @@ func handleFindCoordinator(r *request) answer {
 		resp.ErrorCode, resp.ErrorMessage = codeOf(err)
 		resp.NodeID, resp.Port = -1, -1
 		if n != nil {
+			resp.ErrorMessage = kmsg.StringPtr("NONE") // as Kafka does
 			resp.NodeID, resp.Host, resp.Port = n.id, n.host, n.port
 		}
 		return answer{resp: resp}
@@ -110,6 +111,7 @@ func handleFindCoordinator(r *request) answer {
 		n, err := find(key)
 		co.ErrorCode, co.ErrorMessage = codeOf(err)
 		if n != nil {
+			co.ErrorMessage = new(string) // as Kafka does
 			co.NodeID, co.Host, co.Port = n.id, n.host, n.port
 		}
 		resp.Coordinators = append(resp.Coordinators, co)

@@ -42,7 +42,7 @@ func (c *Cluster) growTopic(q *kmsg.CreatePartitionsRequestTopic, validateOnly b
 	defer c.mu.Unlock()
 	t := c.topics[q.Topic]
 	if t == nil {
-		return codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+		return kerr.UnknownTopicOrPartition
 	}
 	have, want := len(t.partitions), int(q.Count)
 	switch {

@@ -45,9 +45,6 @@ func handleCreateTopics(r *request) answer {
 		t.ErrorCode, t.ErrorMessage = codeOf(err)
 		if err == nil {
 			c.describeCreated(&t, created)
-			if req.ValidateOnly {
-				t.TopicID = topicID{}
-			}
 		}
 		resp.Topics = append(resp.Topics, t)
 	}

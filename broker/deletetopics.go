@@ -13,29 +13,36 @@ func handleDeleteTopics(r *request) answer {
 		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
 	}
 	c := r.node.cluster
-	seen := make(map[topicID]bool)
+	times := make(map[topicID]int)
+	for _, q := range asked {
+		if known := c.named(q.Topic, q.TopicID); known != nil {
+			times[known.id]++
+		}
+	}
 	for _, q := range asked {
 		t := kmsg.NewDeleteTopicsResponseTopic()
 		t.Topic, t.TopicID = q.Topic, q.TopicID
 		var err error
 		switch known := c.named(q.Topic, q.TopicID); {
 		case q.Topic != nil && q.TopicID != (topicID{}):
-			err = codef(kerr.InvalidRequest, "Topic name and topic ID can not both be specified.")
+			err = codef(kerr.InvalidRequest, "You may not specify both topic name and topic id.")
 		case q.Topic == nil && q.TopicID == (topicID{}):
 			err = codef(kerr.InvalidRequest, "Neither topic name nor id were specified.")
 		case known == nil && q.Topic == nil:
 			err = codef(kerr.UnknownTopicID, "This server does not host this topic ID.")
 		case known == nil:
 			err = codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
-		case seen[known.id]:
-			err = codef(kerr.InvalidRequest, "The topic is named more than once.")
+		case times[known.id] == 0:
+			continue // answered already
+		case times[known.id] > 1:
+			times[known.id] = 0
+			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
 		case !c.property().Bool("delete.topic.enable"):
 			err = codef(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
 		case r.fault(known.name, -1) != nil:
 			err = r.fault(known.name, -1)
 		default:
 			t.Topic, t.TopicID = &known.name, known.id
-			seen[known.id] = true
 			c.deleteTopic(known)
 		}
 		t.ErrorCode, t.ErrorMessage = codeOf(err)

@@ -20,6 +20,9 @@ func handleDescribeConfigs(r *request) answer {
 		res.ResourceType, res.ResourceName = q.ResourceType, q.ResourceName
 		configs, err := r.describeConfigs(q, req.IncludeSynonyms)
 		res.ErrorCode, res.ErrorMessage = codeOf(err)
+		if err == nil {
+			res.ErrorMessage = new(string)
+		}
 		res.Configs = configs
 		resp.Resources = append(resp.Resources, res)
 	}
@@ -53,8 +56,10 @@ func (r *request) describeConfigs(q *kmsg.DescribeConfigsRequestResource, synony
 		known = func(d *settings.Def) []settings.Value { return values.Values(d.Name) }
 		if q.ResourceName == "" { // the cluster's default: what was altered, and nothing else
 			defs = slices.DeleteFunc(slices.Clone(defs), func(d settings.Def) bool { _, ok := values.Dynamic[d.Name]; return !ok })
-		} else if q.ResourceName != strconv.Itoa(int(r.node.id)) {
-			return nil, codef(kerr.InvalidRequest, "Unexpected broker id, expected %d, but received %s", r.node.id, q.ResourceName)
+		} else if id, err := strconv.Atoi(q.ResourceName); err != nil {
+			return nil, codef(kerr.InvalidRequest, "Broker id must be an integer, but it is: %s", q.ResourceName)
+		} else if id != int(r.node.id) {
+			return nil, codef(kerr.InvalidRequest, "Unexpected broker id, expected %d or empty string, but received %s", r.node.id, q.ResourceName)
 		}
 	default:
 		return nil, codef(kerr.InvalidRequest, "Unsupported resource type: %v", q.ResourceType)

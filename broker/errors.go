@@ -21,6 +21,9 @@ func codef(code *kerr.Error, format string, args ...any) error {
 	return &codedError{code: code, message: fmt.Sprintf(format, args...)}
 }
 
+// because makes an error that is answered with a code alone, as Kafka does; why is for the log.
+func because(code *kerr.Error, why error) error { return fmt.Errorf("%w: %w", code, why) }
+
 // codeOf returns the code to answer an error with, and its message, nil where there is none.
 func codeOf(err error) (int16, *string) {
 	if err == nil {

@@ -37,9 +37,10 @@ type fetchResult struct {
 	code                  int16
 	highWatermark, stable int64
 	start                 int64
+	aborted               bool // the list of aborted transactions is empty, not null
+	diverges              bool
 	divergingEpoch        int32
 	divergingEnd          int64
-	diverges              bool
 }
 
 func handleFetch(r *request) answer {
@@ -81,6 +82,7 @@ func handleFetch(r *request) answer {
 type fetch struct {
 	req         *kmsg.FetchRequest
 	version     int16
+	replica     int32 // -1 for a consumer
 	code        int16 // the request fails with this, as a whole
 	parts       []*fetchPartition
 	session     *fetchSession // nil: none
@@ -98,10 +100,14 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 		if p.err == nil {
 			p.err = r.fault(p.part.topic.name, p.index)
 		}
+		if p.err == nil && f.replica >= 0 {
+			p.err = kerr.NotLeaderForPartition // brokers replicate among themselves
+		}
 		if p.err == nil {
 			p.err = p.read(r.node.id, min(int(p.maxBytes), limit-total), total == 0, f.req.IsolationLevel)
 		}
 		p.result.code, _ = codeOf(p.err)
+		p.result.aborted = p.part == nil || p.err == nil && f.req.IsolationLevel == 1
 		if errors.Is(p.err, kerr.NotLeaderForPartition) || errors.Is(p.err, kerr.FencedLeaderEpoch) {
 			p.hint, p.hinted = p.part.leadership(), true
 		}

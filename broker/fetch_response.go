@@ -183,7 +183,11 @@ func (p *fetchPartition) appendTo(w *pieceWriter, v int16) {
 	if v >= 5 {
 		w.int64(p.result.start)
 	}
-	w.length(-1) // aborted transactions: null
+	if p.result.aborted {
+		w.length(0)
+	} else {
+		w.length(-1)
+	}
 	if v >= 11 {
 		w.int32(-1) // preferred read replica
 	}

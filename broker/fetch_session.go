@@ -53,7 +53,10 @@ func (s *fetchSessions) clear() {
 // resolveFetch lists the partitions that the request reads: those that it names, or those of its session.
 func (r *request) resolveFetch() *fetch {
 	req := r.msg.(*kmsg.FetchRequest)
-	f := &fetch{req: req, version: req.Version}
+	f := &fetch{req: req, version: req.Version, replica: req.ReplicaID}
+	if req.Version >= 15 {
+		f.replica = req.ReplicaState.ID
+	}
 	if req.Version < 7 {
 		f.parts = named(req)
 		return f

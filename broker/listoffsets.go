@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"math"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -29,12 +31,16 @@ func handleListOffsets(r *request) answer {
 			asked[q.Partitions[j].Partition]++
 		}
 		for j := range q.Partitions {
+			if asked[q.Partitions[j].Partition] == 0 {
+				continue // answered already
+			}
 			p := kmsg.NewListOffsetsResponseTopicPartition()
 			p.Partition = q.Partitions[j].Partition
 			p.Timestamp, p.Offset, p.LeaderEpoch = -1, -1, -1
 			var err error
 			if asked[p.Partition] > 1 {
 				err = kerr.InvalidRequest
+				asked[p.Partition] = 0
 			} else {
 				err = r.listOffset(q.Topic, &q.Partitions[j], req, &p)
 			}
@@ -44,6 +50,23 @@ func handleListOffsets(r *request) answer {
 		resp.Topics = append(resp.Topics, t)
 	}
 	return answer{resp: resp}
+}
+
+// since returns the version from which a special timestamp is known.
+func since(timestamp int64) int16 {
+	switch timestamp {
+	case latestOffset, earliestOffset:
+		return 0
+	case maxTimestampOffset:
+		return 7
+	case earliestLocalOffset:
+		return 8
+	case latestTieredOffset:
+		return 9
+	case earliestPending:
+		return 11
+	}
+	return math.MaxInt16
 }
 
 func (r *request) listOffset(topic string, q *kmsg.ListOffsetsRequestTopicPartition, req *kmsg.ListOffsetsRequest, p *kmsg.ListOffsetsResponseTopicPartition) error {
@@ -63,6 +86,9 @@ func (r *request) listOffset(topic string, q *kmsg.ListOffsetsRequestTopicPartit
 	if req.IsolationLevel == 1 {
 		end = part.lastStableLocked()
 	}
+	if q.Timestamp < 0 && req.Version < since(q.Timestamp) {
+		return kerr.UnsupportedVersion
+	}
 	pos := storage.Position{Offset: -1, Timestamp: -1, Epoch: -1}
 	switch q.Timestamp {
 	case latestOffset:
@@ -75,9 +101,6 @@ func (r *request) listOffset(topic string, q *kmsg.ListOffsetsRequestTopicPartit
 	case latestTieredOffset, earliestPending:
 		// Nothing is tiered.
 	default:
-		if q.Timestamp < 0 {
-			return kerr.UnsupportedVersion
-		}
 		pos, err = part.log.ByTime(q.Timestamp, end)
 	}
 	if err != nil {

@@ -8,6 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// Operations as bits, what a client may do where there is no authorizer: with a cluster, with a topic.
+const (
+	clusterOperations = 8096
+	topicOperations   = 3576
+)
+
 // unknownOperations is what authorized operations are where they were not asked for (KIP-430).
 const unknownOperations = -2147483648
 
@@ -24,6 +30,12 @@ func handleMetadata(r *request) answer {
 	resp.ClusterID = &c.id
 	resp.AuthorizedOperations = unknownOperations
 
+	if req.IncludeClusterAuthorizedOperations && req.Version >= 8 && req.Version <= 10 {
+		resp.AuthorizedOperations = clusterOperations
+	}
+	if refused := r.refuseMetadata(req); refused != nil {
+		return answer{resp: refused}
+	}
 	all := req.Topics == nil || req.Version == 0 && len(req.Topics) == 0
 	if all {
 		c.mu.RLock()
@@ -102,6 +114,34 @@ func (c *Cluster) describeTopic(known *topic) kmsg.MetadataResponseTopic {
 	return t
 }
 
+// refuseMetadata answers a request that names a topic in a way that its version does not know.
+func (r *request) refuseMetadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	code := kerr.InvalidRequest.Code
+	wrong := func(t kmsg.MetadataRequestTopic) bool {
+		if req.Version >= 10 && req.Version < 12 {
+			return t.Topic == nil || t.TopicID != (topicID{})
+		}
+		return t.Topic == nil && t.TopicID == (topicID{})
+	}
+	if !slices.ContainsFunc(req.Topics, wrong) {
+		return nil
+	}
+	if req.Version >= 12 {
+		code = kerr.UnknownServerError.Code
+	}
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	resp.ControllerID, resp.ErrorCode, resp.AuthorizedOperations = noLeader, code, unknownOperations
+	for _, q := range req.Topics {
+		t := kmsg.NewMetadataResponseTopic()
+		t.Topic, t.TopicID, t.ErrorCode, t.AuthorizedOperations = q.Topic, q.TopicID, code, unknownOperations
+		if t.Topic == nil {
+			t.Topic = new(string)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return resp
+}
+
 // withFault puts an injected error in place of a topic's description.
 func (r *request) withFault(t kmsg.MetadataResponseTopic) kmsg.MetadataResponseTopic {
 	name := ""
@@ -111,6 +151,9 @@ func (r *request) withFault(t kmsg.MetadataResponseTopic) kmsg.MetadataResponseT
 	if err := r.fault(name, -1); err != nil {
 		t.ErrorCode, _ = codeOf(err)
 		t.Partitions = nil
+	}
+	if req := r.msg.(*kmsg.MetadataRequest); req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {
+		t.AuthorizedOperations = topicOperations
 	}
 	return t
 }

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,7 +36,10 @@ func handleProduce(r *request) answer {
 				err = r.produce(part, req, q.Partitions[j].Records, p)
 			}
 			p.ErrorCode, p.ErrorMessage = codeOf(err)
-			failed = failed || err != nil
+			if err != nil {
+				failed = true
+				r.node.cluster.log.Info("produce refused", "broker", r.node.id, "client", r.client, "topic", q.Topic, "partition", p.Partition, "error", err)
+			}
 			if p.ErrorCode == kerr.NotLeaderForPartition.Code {
 				r.hintLeader(part, &p.CurrentLeader.LeaderID, &p.CurrentLeader.LeaderEpoch, func(n *node) {
 					resp.Brokers = appendNode(resp.Brokers, n)
@@ -74,71 +79,127 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	}
 	cfg := part.topic.settings.Load()
 	now := time.Now()
-	batch, err := checkProduced(raw, req.Version, cfg, now, p)
+	batch, err := checkFrame(raw, req, cfg)
 	if err != nil {
 		return err
 	}
+	refused := checkRecords(batch, cfg, now, p)
 	part.mu.Lock()
 	defer part.mu.Unlock()
 	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
 		return err
 	}
 	if req.Acks == -1 && len(part.isr) < cfg.MinISR {
-		return codef(kerr.NotEnoughReplicas, "The size of the current ISR %v is insufficient to satisfy the min.isr requirement of %d for partition %s-%d",
-			part.isr, cfg.MinISR, part.topic.name, part.index)
+		return because(kerr.NotEnoughReplicas, fmt.Errorf("in sync are %v, min.insync.replicas is %d", part.isr, cfg.MinISR))
+	}
+	p.LogStartOffset = part.log.Start()
+	if refused != nil {
+		return refused
 	}
 	res, err := part.log.Append(batch, part.epoch, now.UnixMilli(),
 		storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, AppendTime: cfg.AppendTime})
 	switch {
 	case errors.Is(err, storage.ErrOutOfOrderSequence):
-		return codef(kerr.OutOfOrderSequenceNumber, "%v", err)
+		return because(kerr.OutOfOrderSequenceNumber, err)
 	case errors.Is(err, storage.ErrProducerEpoch):
-		return codef(kerr.InvalidProducerEpoch, "%v", err)
+		return because(kerr.InvalidProducerEpoch, err)
 	case err != nil:
 		return err
 	}
-	p.BaseOffset, p.LogAppendTime, p.LogStartOffset = res.Base, res.Time, part.log.Start()
+	p.BaseOffset, p.LogAppendTime = res.Base, res.Time
 	if !res.Duplicate {
 		part.notifyLocked()
 	}
 	return nil
 }
 
-// checkProduced applies what a broker checks before it takes the log's lock.
-func checkProduced(raw []byte, version int16, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) (records.Batch, error) {
-	if len(raw) == 0 {
-		return nil, codef(kerr.InvalidRecord, "Produce requests with version %d must have at least one record batch per partition", version)
-	}
+// checkFrame checks what Kafka checks before it looks at the log: that there is one whole batch of a size that the topic takes.
+func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (records.Batch, error) {
 	batch, rest, err := records.Parse(raw)
 	switch {
-	case errors.Is(err, records.ErrMagic):
-		return nil, codef(kerr.InvalidRecord, "Produce requests with version %d are only allowed to contain record batches with magic version 2: %v", version, err)
-	case err != nil:
-		return nil, codef(kerr.CorruptMessage, "%v", err)
-	case len(rest) != 0:
-		return nil, codef(kerr.InvalidRecord, "Produce requests with version %d are only allowed to contain exactly one record batch per partition", version)
-	case batch.Codec() == records.Zstd && version < 7:
-		return nil, codef(kerr.UnsupportedCompressionType, "Produce requests with version %d are not allowed to use ZStandard compression", version)
-	case len(batch) > cfg.MaxMessageBytes:
-		return nil, codef(kerr.MessageTooLarge, "The record batch size in the append is %d bytes which exceeds the maximum configured value of %d.", len(batch), cfg.MaxMessageBytes)
-	}
-	switch err := batch.Check(); {
 	case errors.Is(err, records.ErrCorrupt):
 		return nil, codef(kerr.CorruptMessage, "%v", err)
 	case err != nil:
-		return nil, codef(kerr.InvalidRecord, "%v", err)
+		return nil, because(kerr.InvalidRecord, err)
+	case batch.Codec() == records.Zstd && req.Version < 7:
+		return nil, because(kerr.UnsupportedCompressionType, fmt.Errorf("zstd in version %d", req.Version))
+	}
+	if _, _, err := records.Parse(rest); err == nil { // an end that is cut off is ignored
+		return nil, because(kerr.InvalidRecord, errors.New("more than one batch"))
+	}
+	switch {
+	case batch.Transactional() && req.TransactionID == nil:
+		return nil, because(kerr.TransactionalIDAuthorizationFailed, errors.New("a transaction without a transactional id"))
 	case batch.Transactional():
-		return nil, codef(kerr.InvalidTxnState, "this broker does not serve transactions yet")
+		return nil, because(kerr.InvalidTxnState, errors.New("transactions are not served yet"))
+	case batch.BaseOffset() != 0:
+		return batch, nil // found by checkRecords
+	case len(batch) > cfg.MaxMessageBytes:
+		return nil, because(kerr.MessageTooLarge, fmt.Errorf("batch of %d bytes, max.message.bytes is %d", len(batch), cfg.MaxMessageBytes))
 	}
-	if !cfg.AppendTime {
-		if ahead := time.Duration(batch.MaxTimestamp()-now.UnixMilli()) * time.Millisecond; ahead > cfg.After {
-			return nil, codef(kerr.InvalidTimestamp, "Timestamp %d of message with offset 0 is out of range: %v ahead, at most %v", batch.MaxTimestamp(), ahead, cfg.After)
-		}
-	}
-	if cfg.Compact {
-		return batch, requireKeys(batch, p)
+	if err := batch.CheckSum(); err != nil {
+		return nil, because(kerr.CorruptMessage, err)
 	}
 	return batch, nil
+}
+
+// checkRecords checks what Kafka checks as part of appending.
+func checkRecords(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) error {
+	if batch.BaseOffset() != 0 {
+		return because(kerr.InvalidRecord, fmt.Errorf("base offset %d of a producer's batch", batch.BaseOffset()))
+	}
+	if batch.Codec() > records.Zstd {
+		return because(kerr.UnknownServerError, fmt.Errorf("compression type %d", batch.Codec()))
+	}
+	if err := batch.Check(); err != nil {
+		return because(kerr.InvalidRecord, err)
+	}
+	if cfg.Compact {
+		if err := requireKeys(batch, p); err != nil {
+			return err
+		}
+	}
+	if cfg.AppendTime {
+		return nil
+	}
+	return checkTimestamps(batch, cfg, now, p)
+}
+
+// checkTimestamps refuses a batch that holds records from too far in the past or in the future (KIP-937). Its header is enough to see that there is
+// none; which they are is looked for only when there is one.
+func checkTimestamps(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) error {
+	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	if cfg.Before < math.MaxInt64 {
+		from = now.Add(-cfg.Before).UnixMilli()
+	}
+	if cfg.After < math.MaxInt64 {
+		to = now.Add(cfg.After).UnixMilli()
+	}
+	if batch.MaxTimestamp() <= to && from == math.MinInt64 {
+		return nil
+	}
+	i := int32(0)
+	for rec, err := range batch.Records() {
+		if err != nil {
+			return because(kerr.InvalidRecord, err)
+		}
+		if rec.Timestamp != -1 && (rec.Timestamp < from || rec.Timestamp > to) {
+			p.ErrorRecords = append(p.ErrorRecords, errorRecord(i,
+				"Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]", rec.Timestamp, i, from, to))
+		}
+		i++
+	}
+	if len(p.ErrorRecords) > 0 {
+		return codef(kerr.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")
+	}
+	return nil
+}
+
+func errorRecord(i int32, format string, args ...any) kmsg.ProduceResponseTopicPartitionErrorRecord {
+	e := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+	e.RelativeOffset = i
+	e.ErrorMessage = kmsg.StringPtr(fmt.Sprintf(format, args...))
+	return e
 }
 
 // requireKeys refuses a batch for a compacted topic that holds a record without a key, and says which (KIP-467).
@@ -149,10 +210,7 @@ func requireKeys(b records.Batch, p *kmsg.ProduceResponseTopicPartition) error {
 			return codef(kerr.InvalidRecord, "%v", err)
 		}
 		if rec.Key == nil {
-			e := kmsg.NewProduceResponseTopicPartitionErrorRecord()
-			e.RelativeOffset = i
-			e.ErrorMessage = kmsg.StringPtr("Compacted topic cannot accept message without key")
-			p.ErrorRecords = append(p.ErrorRecords, e)
+			p.ErrorRecords = append(p.ErrorRecords, errorRecord(i, "Compacted topic cannot accept message without key"))
 		}
 		i++
 	}

@@ -56,7 +56,7 @@ func checkTopicName(name string) error {
 	case name == "":
 		return codef(kerr.InvalidTopicException, "Topic name is invalid: the empty string is not allowed")
 	case name == "." || name == "..":
-		return codef(kerr.InvalidTopicException, "Topic name is invalid: '.' or '..' is not allowed")
+		return codef(kerr.InvalidTopicException, "Topic name is invalid: '%s' is not allowed", name)
 	case len(name) > 249:
 		return codef(kerr.InvalidTopicException, "Topic name is invalid: the length of '%s' is longer than the max allowed length 249", name)
 	case strings.ContainsFunc(name, func(r rune) bool { return !legal(r) }):
@@ -121,8 +121,11 @@ func (c *Cluster) newTopicLocked(s topicSpec) (*topic, error) {
 // assignLocked says which brokers hold which partition.
 func (c *Cluster) assignLocked(s topicSpec) ([][]int32, error) {
 	if s.assigned != nil {
-		if s.partitions != -1 || s.replicas != -1 {
-			return nil, codef(kerr.InvalidRequest, "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.")
+		switch {
+		case s.replicas != -1:
+			return nil, codef(kerr.InvalidRequest, "A manual partition assignment was specified, but replication factor was not set to -1.")
+		case s.partitions != -1:
+			return nil, codef(kerr.InvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
 		}
 		for i, replicas := range s.assigned {
 			if err := c.checkReplicas(i, replicas, len(s.assigned[0])); err != nil {
@@ -158,7 +161,7 @@ func (c *Cluster) place(first, count, replicas int) ([][]int32, error) {
 	}
 	if replicas > len(live) {
 		return nil, codef(kerr.InvalidReplicationFactor,
-			"Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered.",
+			"Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.",
 			replicas, replicas, len(live))
 	}
 	out := make([][]int32, count)
@@ -172,7 +175,10 @@ func (c *Cluster) place(first, count, replicas int) ([][]int32, error) {
 
 // checkReplicas checks one partition of an assignment by hand.
 func (c *Cluster) checkReplicas(partition int, replicas []int32, want int) error {
-	if len(replicas) == 0 || len(replicas) != want {
+	if len(replicas) == 0 {
+		return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
+	}
+	if len(replicas) != want {
 		return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s).", len(replicas), want)
 	}
 	seen := map[int32]bool{}

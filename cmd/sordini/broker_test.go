@@ -70,7 +70,7 @@ func TestWrongCommandLinesAreRefused(t *testing.T) {
 		"broker -topic orders:none":         "not name:partitions[:replication]",
 		"broker -topic orders:1:1:1":        "not name:partitions[:replication]",
 		"broker -property message.max.byts": "not setting=value",
-		"broker -listen 127.0.0.1:0 -property message.max.byts=1": "message.max.byts: unknown configuration",
+		"broker -listen 127.0.0.1:0 -property message.max.byts=1": "Unknown broker config name: message.max.byts",
 		"broker -listen nowhere":                                  "listen address",
 		"broker -listen 127.0.0.1:0 -topic a/b:1":                 "Topic name is invalid",
 		"broker -listen 127.0.0.1:0 -topic a:1:2":                 "only 1 broker(s) are registered",

@@ -45,7 +45,7 @@ const NoProducer = -1
 var (
 	// ErrTruncated says that the bytes end before the batch does.
 	ErrTruncated = errors.New("truncated record batch")
-	// ErrMagic says that the batch is of message format 0 or 1, or of none that is known.
+	// ErrMagic says that the batch is of message format 0 or 1.
 	ErrMagic = errors.New("not a record batch of message format 2")
 	// ErrCorrupt says that the checksum does not fit the bytes, or that the length is impossible.
 	ErrCorrupt = errors.New("corrupt record batch")
@@ -58,26 +58,30 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Batch is one record batch as it lies on the wire. It is valid only as [Parse] returned it: the accessors do not check lengths.
 type Batch []byte
 
-// Parse cuts the first batch off b. It checks the length and the magic, nothing else; see [Batch.Check].
+// minLength is the least that the length field of a batch or of an old message may say.
+const minLength = 14
+
+// Parse cuts the first batch off b, which is whole as far as its length goes; see [Batch.Check] for the rest. What Kafka finds wrong first is found
+// wrong first: a length or a magic that cannot be is [ErrCorrupt], an end before the batch's is [ErrTruncated], an old format is [ErrMagic].
 func Parse(b []byte) (batch Batch, rest []byte, err error) {
-	if len(b) < HeaderSize {
-		// The magic of the old formats stands at the same place, and an old message may be shorter than a new header.
-		if len(b) > posMagic && b[posMagic] != 2 {
-			return nil, nil, fmt.Errorf("magic %d: %w", b[posMagic], ErrMagic)
-		}
+	if len(b) <= posMagic {
 		return nil, nil, fmt.Errorf("%d bytes: %w", len(b), ErrTruncated)
 	}
-	if b[posMagic] != 2 {
-		return nil, nil, fmt.Errorf("magic %d: %w", b[posMagic], ErrMagic)
-	}
-	n := int64(int32(binary.BigEndian.Uint32(b[posLength:]))) + Overhead
-	switch {
-	case n < HeaderSize:
-		return nil, nil, fmt.Errorf("length %d is less than a header: %w", n, ErrCorrupt)
+	length, magic := int64(int32(binary.BigEndian.Uint32(b[posLength:]))), b[posMagic]
+	switch n := length + Overhead; {
+	case length < minLength:
+		return nil, nil, fmt.Errorf("length %d, at least %d: %w", length, minLength, ErrCorrupt)
+	case magic > 2:
+		return nil, nil, fmt.Errorf("magic %d: %w", magic, ErrCorrupt)
 	case n > int64(len(b)):
 		return nil, nil, fmt.Errorf("length %d, have %d: %w", n, len(b), ErrTruncated)
+	case magic != 2:
+		return nil, nil, fmt.Errorf("magic %d: %w", magic, ErrMagic)
+	case n < HeaderSize:
+		return nil, nil, fmt.Errorf("length %d is less than a header: %w", n, ErrCorrupt)
+	default:
+		return Batch(b[:n:n]), b[n:], nil
 	}
-	return Batch(b[:n:n]), b[n:], nil
 }
 
 // BaseOffset is the offset of the first record.
@@ -146,20 +150,28 @@ func (b Batch) SetLogAppendTime(ms int64) {
 	b.Seal()
 }
 
+// SetCreateTime makes the records' own timestamps count, and renews the checksum.
+func (b Batch) SetCreateTime() {
+	binary.BigEndian.PutUint16(b[posAttributes:], uint16(b.Attributes()&^attrLogAppendTime))
+	b.Seal()
+}
+
 // Seal computes the checksum.
 func (b Batch) Seal() { binary.BigEndian.PutUint32(b[posCRC:], b.sum()) }
 
 func (b Batch) sum() uint32 { return crc32.Checksum(b[posAttributes:], castagnoli) }
 
-// Check verifies what a broker verifies of a batch that a producer sent: the checksum ([ErrCorrupt]) and the rules of the format ([ErrInvalid]).
-// Records are looked at only when they are not compressed, and then only their lengths and offsets.
-func (b Batch) Check() error {
-	if b.BaseOffset() != 0 {
-		return fmt.Errorf("base offset %d, a producer's is 0: %w", b.BaseOffset(), ErrInvalid)
-	}
+// CheckSum verifies the checksum. It fails with [ErrCorrupt].
+func (b Batch) CheckSum() error {
 	if got := binary.BigEndian.Uint32(b[posCRC:]); got != b.sum() {
 		return fmt.Errorf("checksum %08x, computed %08x: %w", got, b.sum(), ErrCorrupt)
 	}
+	return nil
+}
+
+// Check verifies the rules that a producer's batch has to keep, except the checksum. It fails with [ErrInvalid]. Records are looked at only when they
+// are not compressed, and then only their lengths and timestamps; the batch's largest timestamp is put right by them, as Kafka does.
+func (b Batch) Check() error {
 	switch count := b.Count(); {
 	case count <= 0:
 		return fmt.Errorf("%d records: %w", count, ErrInvalid)
@@ -167,8 +179,6 @@ func (b Batch) Check() error {
 		return fmt.Errorf("%d records, last offset delta %d: %w", count, b.LastOffsetDelta(), ErrInvalid)
 	case b.Control():
 		return fmt.Errorf("control batch from a producer: %w", ErrInvalid)
-	case b.LogAppendTime():
-		return fmt.Errorf("log append time from a producer: %w", ErrInvalid)
 	case b.ProducerID() != NoProducer && b.BaseSequence() < 0:
 		return fmt.Errorf("producer id %d with sequence %d: %w", b.ProducerID(), b.BaseSequence(), ErrInvalid)
 	case b.Codec() > Zstd:
@@ -179,24 +189,25 @@ func (b Batch) Check() error {
 	return nil
 }
 
-// checkRecords walks over records that are not compressed: each must fill its length, and their offsets must count up from zero.
+// checkRecords walks over records that are not compressed.
 func (b Batch) checkRecords() error {
 	r := reader{src: b.Payload()}
+	base, latest := b.BaseTimestamp(), int64(-1)
 	for i := range b.Count() {
 		n := r.varint()
-		body := r.span(int(n))
-		if r.bad {
-			return fmt.Errorf("record %d of %d is cut off: %w", i, b.Count(), ErrInvalid)
-		}
-		in := reader{src: body}
+		in := reader{src: r.span(int(n))}
 		in.span(1)
-		in.varlong()
-		if delta := in.varint(); in.bad || delta != i {
-			return fmt.Errorf("record %d has offset delta %d: %w", i, delta, ErrInvalid)
+		latest = max(latest, base+in.varlong())
+		if r.bad || in.bad {
+			return fmt.Errorf("record %d of %d is cut off: %w", i, b.Count(), ErrInvalid)
 		}
 	}
 	if len(r.src) != 0 {
 		return fmt.Errorf("%d bytes after the last record: %w", len(r.src), ErrInvalid)
+	}
+	if latest != b.MaxTimestamp() && base >= 0 {
+		binary.BigEndian.PutUint64(b[posMaxTime:], uint64(latest))
+		b.Seal()
 	}
 	return nil
 }

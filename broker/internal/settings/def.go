@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,13 +22,56 @@ const (
 	List    Kind = 7
 )
 
-// Errors, to be matched with errors.Is.
-var (
-	// ErrUnknown says that there is no such setting.
-	ErrUnknown = errors.New("unknown configuration")
-	// ErrValue says that a value is not of the setting's kind or outside its bounds.
-	ErrValue = errors.New("invalid value")
-)
+// UnknownError says that there is no such setting. Its text is Kafka's.
+type UnknownError struct {
+	Name  string
+	Topic bool // of a topic; otherwise of a broker
+}
+
+func (e *UnknownError) Error() string {
+	if e.Topic {
+		return "Unknown topic config name: " + e.Name
+	}
+	return "Unknown broker config name: " + e.Name
+}
+
+// ValueError says that a value is not of the setting's kind or outside its bounds. Its text is Kafka's.
+type ValueError struct{ Name, Value, Reason string }
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("Invalid value %s for configuration %s: %s", e.Value, e.Name, e.Reason)
+}
+
+func (k Kind) bits() int {
+	switch k {
+	case Short:
+		return 16
+	case Int:
+		return 32
+	}
+	return 64
+}
+
+// String returns Kafka's name of the kind.
+func (k Kind) String() string {
+	switch k {
+	case Boolean:
+		return "BOOLEAN"
+	case String:
+		return "STRING"
+	case Int:
+		return "INT"
+	case Short:
+		return "SHORT"
+	case Long:
+		return "LONG"
+	case Double:
+		return "DOUBLE"
+	case List:
+		return "LIST"
+	}
+	return "UNKNOWN"
+}
 
 // Def defines one setting.
 type Def struct {
@@ -46,48 +88,54 @@ type Def struct {
 
 // Check says whether value may be given to the setting.
 func (d *Def) Check(value string) error {
-	err := d.check(value)
-	if err != nil {
-		return fmt.Errorf("%w %q for configuration %s: %w", ErrValue, value, d.Name, err)
+	if reason := d.check(value); reason != "" {
+		if d.Kind == List {
+			value = strings.Join(SplitList(value), ",")
+		}
+		return &ValueError{d.Name, value, reason}
 	}
 	return nil
 }
 
-func (d *Def) check(value string) error {
+// check returns what is wrong with a value.
+func (d *Def) check(value string) (reason string) {
 	switch d.Kind {
 	case Boolean:
 		if value != "true" && value != "false" {
-			return errors.New("must be true or false")
+			return "Expected value to be either true or false"
 		}
 	case Int, Short, Long:
-		bits := map[Kind]int{Int: 32, Short: 16, Long: 64}[d.Kind]
-		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, bits)
-		if err != nil {
-			return fmt.Errorf("not a number of %d bits", bits)
-		}
-		if (d.min != 0 || d.max != 0) && n < d.min {
-			return fmt.Errorf("must be at least %d", d.min)
-		}
-		if d.max != 0 && n > d.max {
-			return fmt.Errorf("must be at most %d", d.max)
+		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, d.Kind.bits())
+		switch {
+		case err != nil:
+			return "Not a number of type " + d.Kind.String()
+		case (d.min != 0 || d.max != 0) && n < d.min:
+			return fmt.Sprintf("Value must be at least %d", d.min)
+		case d.max != 0 && n > d.max:
+			return fmt.Sprintf("Value must be no more than %d", d.max)
 		}
 	case Double:
 		f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || math.IsNaN(f) || f < float64(d.min) || f > float64(d.max) {
-			return fmt.Errorf("must be a number from %d to %d", d.min, d.max)
+		switch {
+		case err != nil || math.IsNaN(f):
+			return "Not a number of type DOUBLE"
+		case f < float64(d.min):
+			return fmt.Sprintf("Value must be at least %d", d.min)
+		case f > float64(d.max):
+			return fmt.Sprintf("Value must be no more than %d", d.max)
 		}
 	case List:
 		for _, v := range SplitList(value) {
 			if d.oneOf != nil && !slices.Contains(d.oneOf, v) {
-				return fmt.Errorf("%q is not one of %s", v, strings.Join(d.oneOf, ", "))
+				return "String must be one of: " + strings.Join(d.oneOf, ", ")
 			}
 		}
 	case String:
 		if d.oneOf != nil && !slices.Contains(d.oneOf, value) {
-			return fmt.Errorf("must be one of %s", strings.Join(d.oneOf, ", "))
+			return "String must be one of: " + strings.Join(d.oneOf, ", ")
 		}
 	}
-	return nil
+	return ""
 }
 
 // SplitList splits the value of a list.

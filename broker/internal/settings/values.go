@@ -40,10 +40,10 @@ func NewBroker(static map[string]string) (Broker, error) {
 	for _, name := range slices.Sorted(maps.Keys(static)) {
 		d, ok := Lookup(Brokers, name)
 		if !ok {
-			return Broker{}, fmt.Errorf("broker property %s: %w", name, ErrUnknown)
+			return Broker{}, fmt.Errorf("broker property: %w", &UnknownError{Name: name})
 		}
 		if err := d.Check(static[name]); err != nil {
-			return Broker{}, fmt.Errorf("broker property %s: %w", name, err)
+			return Broker{}, fmt.Errorf("broker property: %w", err)
 		}
 	}
 	return Broker{Static: static, Dynamic: map[string]string{}}, nil
@@ -54,7 +54,7 @@ func (b Broker) With(dynamic map[string]string) (Broker, error) {
 	for _, name := range slices.Sorted(maps.Keys(dynamic)) {
 		d, ok := Lookup(Brokers, name)
 		if !ok {
-			return Broker{}, fmt.Errorf("%w: broker setting %s", ErrUnknown, name)
+			return Broker{}, &UnknownError{Name: name}
 		}
 		if err := d.Check(dynamic[name]); err != nil {
 			return Broker{}, err
@@ -159,7 +159,7 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		d, ok := Lookup(Topics, name)
 		if !ok {
-			return Topic{}, fmt.Errorf("%w: topic setting %s", ErrUnknown, name)
+			return Topic{}, &UnknownError{Name: name, Topic: true}
 		}
 		if err := d.Check(overrides[name]); err != nil {
 			return Topic{}, err

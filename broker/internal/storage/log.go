@@ -35,7 +35,7 @@ type Limits struct {
 // Appended says where a batch went.
 type Appended struct {
 	Base      int64
-	Time      int64 // the log append time, or -1
+	Time      int64 // the log append time, or -1; of a duplicate the batch's largest timestamp, as Kafka answers
 	Duplicate bool  // the batch had been appended before; nothing was done
 }
 
@@ -91,6 +91,8 @@ func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appen
 	if lim.AppendTime {
 		b.SetLogAppendTime(now)
 		res.Time = now
+	} else if b.LogAppendTime() {
+		b.SetCreateTime()
 	}
 	l.epochs.assign(epoch, l.end)
 	if id != records.NoProducer {
@@ -98,7 +100,7 @@ func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appen
 			p = &producer{epoch: b.ProducerEpoch()}
 			l.producers[id] = p
 		}
-		p.remember(b, res.Time, now)
+		p.remember(b, now)
 	}
 	s := l.active(b, lim)
 	if len(s.batches) == 0 {

@@ -31,7 +31,7 @@ type producer struct {
 type appended struct {
 	firstSeq, lastSeq int32
 	base              int64
-	time              int64 // the log append time that was answered, or -1
+	time              int64 // the batch's largest timestamp
 }
 
 func (p *producer) newest() *appended { return &p.batches[(p.first+p.n-1)%window] }
@@ -73,7 +73,7 @@ func (p *producer) check(b records.Batch) error {
 }
 
 // remember notes an appended batch.
-func (p *producer) remember(b records.Batch, appendTime, now int64) {
+func (p *producer) remember(b records.Batch, now int64) {
 	if b.ProducerEpoch() != p.epoch {
 		*p = producer{epoch: b.ProducerEpoch()}
 	}
@@ -82,7 +82,7 @@ func (p *producer) remember(b records.Batch, appendTime, now int64) {
 		p.n--
 	}
 	p.n++
-	*p.newest() = appended{firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(), base: b.BaseOffset(), time: appendTime}
+	*p.newest() = appended{firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(), base: b.BaseOffset(), time: b.MaxTimestamp()}
 	p.lastTime = now
 }
 

@@ -1,0 +1,89 @@
+package broker
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// maxDescribed is how many partitions one response describes at most (max.request.partition.size.limit).
+const maxDescribed = 2000
+
+// handleDescribeTopicPartitions describes topics page by page (KIP-966).
+func handleDescribeTopicPartitions(r *request) answer {
+	req := r.msg.(*kmsg.DescribeTopicPartitionsRequest)
+	resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+	c := r.node.cluster
+	names := make([]string, 0, len(req.Topics))
+	for _, t := range req.Topics {
+		names = append(names, t.Topic)
+	}
+	if len(names) == 0 {
+		c.mu.RLock()
+		names = slices.Collect(maps.Keys(c.topics))
+		c.mu.RUnlock()
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if req.Cursor != nil && req.Cursor.Partition < 0 {
+		for _, name := range names {
+			t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			t.Topic, t.ErrorCode = kmsg.StringPtr(name), kerr.InvalidRequest.Code
+			resp.Topics = append(resp.Topics, t)
+		}
+		return answer{resp: resp}
+	}
+	if req.Cursor != nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return n < req.Cursor.Topic })
+	}
+	room := max(min(int(req.ResponsePartitionLimit), maxDescribed), 1)
+	for _, name := range names {
+		from := int32(0)
+		if req.Cursor != nil && name == req.Cursor.Topic {
+			from = req.Cursor.Partition
+		}
+		next := kmsg.NewDescribeTopicPartitionsResponseNextCursor()
+		next.Topic, next.Partition = name, from
+		if room == 0 {
+			resp.NextCursor = &next
+			break
+		}
+		t := r.describePartitions(name, from, room)
+		room -= len(t.Partitions)
+		resp.Topics = append(resp.Topics, t)
+		next.Partition += int32(len(t.Partitions))
+		if t.ErrorCode == 0 && int(next.Partition) < c.Partitions(name) {
+			resp.NextCursor = &next
+			break
+		}
+	}
+	return answer{resp: resp}
+}
+
+// describePartitions describes at most room of a topic's partitions.
+func (r *request) describePartitions(name string, from int32, room int) kmsg.DescribeTopicPartitionsResponseTopic {
+	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+	t.Topic = kmsg.StringPtr(name)
+	t.AuthorizedOperations = topicOperations
+	known := r.node.cluster.lookup(name)
+	if known == nil {
+		t.ErrorCode = kerr.UnknownTopicOrPartition.Code
+		if err := checkTopicName(name); err != nil {
+			t.ErrorCode, _ = codeOf(err)
+		}
+		return t
+	}
+	m := r.node.cluster.describeTopic(known)
+	t.TopicID = m.TopicID
+	rest := m.Partitions[min(int(from), len(m.Partitions)):]
+	for _, p := range rest[:min(room, len(rest))] {
+		tp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+		tp.ErrorCode, tp.Partition, tp.LeaderID, tp.LeaderEpoch = p.ErrorCode, p.Partition, p.Leader, p.LeaderEpoch
+		tp.Replicas, tp.ISR, tp.OfflineReplicas = p.Replicas, p.ISR, p.OfflineReplicas
+		tp.EligibleLeaderReplicas, tp.LastKnownELR = []int32{}, []int32{} // Java takes null for a bug
+		t.Partitions = append(t.Partitions, tp)
+	}
+	return t
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini/internal/admin"
@@ -47,27 +48,9 @@ func run(ctx context.Context, connect Client, fn func(*kgo.Record) error, bounde
 	}
 	defer cl.CloseAllowingRebalance()
 
-	meta, err := admin.Metadata(ctx, cl, topics...)
+	ask, first, last, err := bounds(ctx, cl, topics)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", strings.Join(topics, ", "), err)
-	}
-	ask := map[string][]int32{}
-	for _, name := range topics {
-		t := meta.Topic(name)
-		if t.Err != nil {
-			return fmt.Errorf("read %s: %w", name, t.Err)
-		}
-		for _, p := range t.Partitions {
-			ask[name] = append(ask[name], p.ID)
-		}
-	}
-	first, err := admin.ListOffsets(ctx, cl, true, admin.Earliest, ask)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", strings.Join(topics, ", "), err)
-	}
-	last, err := admin.ListOffsets(ctx, cl, true, admin.Latest, ask)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", strings.Join(topics, ", "), err)
+		return err
 	}
 
 	ends := map[partition]int64{} // the partitions that are not read yet
@@ -75,9 +58,6 @@ func run(ctx context.Context, connect Client, fn func(*kgo.Record) error, bounde
 	for topic, ps := range ask {
 		for _, p := range ps {
 			start, end := first[topic][p], last[topic][p]
-			if err := errors.Join(start.Err, end.Err); err != nil {
-				return fmt.Errorf("read %s[%d]: %w", topic, p, err)
-			}
 			if bounded && start.Offset >= end.Offset {
 				continue
 			}
@@ -124,6 +104,65 @@ func run(ctx context.Context, connect Client, fn func(*kgo.Record) error, bounde
 		}
 	}
 	return nil
+}
+
+type offsets map[string]map[int32]admin.Offset
+
+// bounds asks where each partition begins and ends. A partition without a leader (its topic was just created, its broker just died) is asked again, for a minute.
+func bounds(ctx context.Context, cl *kgo.Client, topics []string) (ask map[string][]int32, first, last offsets, err error) {
+	for deadline := time.Now().Add(stalled); ; {
+		ask, first, last, err = boundsOnce(ctx, cl, topics)
+		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, errNoTopic) || time.Now().After(deadline) {
+			return ask, first, last, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, nil, nil, ctx.Err()
+		}
+	}
+}
+
+// errNoTopic marks an unknown topic, which Kafka calls retriable and which is most often a wrong name.
+var errNoTopic = errors.New("no such topic")
+
+func boundsOnce(ctx context.Context, cl *kgo.Client, topics []string) (ask map[string][]int32, first, last offsets, err error) {
+	meta, err := admin.Metadata(ctx, cl, topics...)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("read %s: %w", strings.Join(topics, ", "), err)
+	}
+	ask = map[string][]int32{}
+	for _, name := range topics {
+		t := meta.Topic(name)
+		if errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			return nil, nil, nil, fmt.Errorf("read %s: %w (%w)", name, t.Err, errNoTopic)
+		}
+		if t.Err != nil {
+			return nil, nil, nil, fmt.Errorf("read %s: %w", name, t.Err)
+		}
+		for _, p := range t.Partitions {
+			ask[name] = append(ask[name], p.ID)
+		}
+	}
+	if first, err = list(ctx, cl, admin.Earliest, ask); err == nil {
+		last, err = list(ctx, cl, admin.Latest, ask)
+	}
+	return ask, first, last, err
+}
+
+func list(ctx context.Context, cl *kgo.Client, at int64, ask map[string][]int32) (offsets, error) {
+	found, err := admin.ListOffsets(ctx, cl, true, at, ask)
+	if err != nil {
+		return nil, err
+	}
+	for topic, ps := range found {
+		for p, o := range ps {
+			if o.Err != nil {
+				return nil, fmt.Errorf("read %s[%d]: %w", topic, p, o.Err)
+			}
+		}
+	}
+	return found, nil
 }
 
 // poll waits for records; a bounded scan waits no longer than stalled, and gets none then.

@@ -73,6 +73,9 @@ func (c Cluster) Names() []string {
 // Operations is a set of ACL operations (KIP-430), one bit each.
 type Operations struct{ bits int32 }
 
+// OperationsOf returns the set that a broker answered as bits.
+func OperationsOf(bits int32) Operations { return Operations{bits} }
+
 // Allows reports whether op is in the set, and true where the broker does not say (no authorizer, an old broker): then trying is the only test.
 func (o Operations) Allows(op kmsg.ACLOperation) bool {
 	const unknown = -1 << 31

@@ -120,36 +120,23 @@ func ExampleCluster_Validate() {
 	// cluster: SASL PLAIN without TLS sends the password in clear text; set TLS, use sordini.ScramSHA512, or say AllowPlainWithoutTLS as well: invalid cluster settings
 }
 
-// An error whose cause is known says what to do.
+// An error whose cause is known says what to do: here three replicas are asked of a cluster of one.
 func ExampleDiagnose() {
-	b, err := broker.Start(broker.Config{Topics: []broker.Topic{{Name: "orders"}}})
+	b, err := broker.Start(broker.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer b.Close()
-	p, err := producer.New(sordini.Cluster{Brokers: b.Addrs()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer p.Close()
-	misspelt := Placed
-	misspelt.Name = "order"
-	placed, err := producer.To(p, misspelt)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	err = placed.Send(context.Background(), Order{ID: "17"})
+	err = sordini.EnsureTopics(context.Background(), sordini.Cluster{Brokers: b.Addrs()}, Placed)
 	d, known := sordini.Diagnose(err)
 	fmt.Println(known, d.Code)
 	fmt.Println(d.Summary)
 	fmt.Println(d.Fix)
 	// Output:
-	// true unknown-topic
-	// topic "order" does not exist, or may not be seen by this client
-	// did you mean "orders"? Otherwise create it (sordini.EnsureTopics, or kafka-topics.sh --create --topic order), or correct the name
+	// true too-few-brokers
+	// the replication factor of topic "orders" is not possible on this cluster
+	// set Cluster.Development on a laptop, say a smaller TopicConfig.ReplicationFactor, or bring the brokers back
 }
 
 // Several instances may ensure their topics at once; what is there is left as it is.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker/internal/wire"
 )
 
 // conn is one client's connection to one broker. Its goroutine handles one request at a time.
@@ -120,6 +122,9 @@ func (c *conn) serveOne(limit int) error {
 		if body, err = skipTags(body); err != nil {
 			return err
 		}
+	}
+	if err := wire.Check(h.key, h.version, body); err != nil {
+		return err
 	}
 	if err := r.msg.ReadFrom(body); err != nil {
 		return fmt.Errorf("%s version %d: %w: %w", kmsg.NameForKey(h.key), h.version, errFrame, err)

@@ -54,20 +54,20 @@ var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 // bubble could not be used outside of it.
 var zstdReader, zstdError = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed))
 
-// decompress returns src itself when it is not compressed.
-func decompress(c Codec, src []byte) (out []byte, err error) {
+// decompress returns src itself when it is not compressed. What does not fit into most bytes is an error.
+func decompress(c Codec, src []byte, most int) (out []byte, err error) {
 	switch c {
 	case None:
 		return src, nil
 	case Gzip:
 		var r *gzip.Reader
 		if r, err = gzip.NewReader(bytes.NewReader(src)); err == nil {
-			out, err = readBounded(r)
+			out, err = readBounded(r, most)
 		}
 	case Snappy:
-		out, err = unsnappy(src)
+		out, err = unsnappy(src, most)
 	case LZ4:
-		out, err = readBounded(lz4.NewReader(bytes.NewReader(src)))
+		out, err = readBounded(lz4.NewReader(bytes.NewReader(src)), most)
 	case Zstd:
 		if err = zstdError; err == nil {
 			out, err = zstdReader.DecodeAll(src, nil)
@@ -81,18 +81,18 @@ func decompress(c Codec, src []byte) (out []byte, err error) {
 	return out, nil
 }
 
-func readBounded(r io.Reader) ([]byte, error) {
-	out, err := io.ReadAll(io.LimitReader(r, MaxDecompressed+1))
-	if err == nil && len(out) > MaxDecompressed {
-		err = fmt.Errorf("more than %d bytes", MaxDecompressed)
+func readBounded(r io.Reader, most int) ([]byte, error) {
+	out, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(out) > most {
+		err = fmt.Errorf("more than %d bytes", most)
 	}
 	return out, err
 }
 
 // unsnappy decodes a plain snappy block or the Java framing of several.
-func unsnappy(src []byte) ([]byte, error) {
+func unsnappy(src []byte, most int) ([]byte, error) {
 	if !bytes.HasPrefix(src, xerial) {
-		return snappyBlock(nil, src)
+		return snappyBlock(nil, src, most)
 	}
 	if len(src) < 16 {
 		return nil, io.ErrUnexpectedEOF
@@ -107,7 +107,7 @@ func unsnappy(src []byte) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		var err error
-		if out, err = snappyBlock(out, src[:n]); err != nil {
+		if out, err = snappyBlock(out, src[:n], most); err != nil {
 			return nil, err
 		}
 		src = src[n:]
@@ -116,12 +116,12 @@ func unsnappy(src []byte) ([]byte, error) {
 }
 
 // snappyBlock appends what one block decodes to. A snappy block expands at most about 21 times, so a length beyond that is a lie.
-func snappyBlock(dst, block []byte) ([]byte, error) {
+func snappyBlock(dst, block []byte, most int) ([]byte, error) {
 	n, err := s2.DecodedLen(block)
 	if err != nil {
 		return nil, err
 	}
-	if n > MaxDecompressed-len(dst) || n > 64*len(block)+64 {
+	if n > most-len(dst) || n > 64*len(block)+64 {
 		return nil, fmt.Errorf("%d bytes of a block of %d", n, len(block))
 	}
 	out, err := s2.Decode(nil, block)

@@ -38,7 +38,7 @@ func (r Record) Headers() []Header {
 // Records yields the batch's records in order. An error ends them: the payload does not decompress within [MaxDecompressed] or is malformed.
 func (b Batch) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		payload, err := decompress(b.Codec(), b.Payload())
+		payload, err := decompress(b.Codec(), b.Payload(), MaxDecompressed)
 		if err != nil {
 			yield(Record{}, fmt.Errorf("batch at offset %d: %w", b.BaseOffset(), err))
 			return

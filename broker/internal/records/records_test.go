@@ -1,0 +1,203 @@
+package records
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// batch builds a batch with the codec that compressed payload.
+func batch(codec Codec, n int32, payload []byte) Batch {
+	b := kmsg.RecordBatch{Magic: 2, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, NumRecords: n, LastOffsetDelta: n - 1,
+		Attributes: int16(codec), FirstTimestamp: 1000, MaxTimestamp: 1000 + int64(n) - 1, Records: payload, Length: 49 + int32(len(payload))}
+	out := Batch(b.AppendTo(nil))
+	out.Seal()
+	return out
+}
+
+// payload encodes n records as a client does.
+func payload(n int) (out []byte) {
+	for i := range n {
+		r := kmsg.Record{OffsetDelta: int32(i), TimestampDelta64: int64(i), Key: []byte("key"), Value: fmt.Append(nil, "value ", i),
+			Headers: []kmsg.Header{{Key: "h", Value: []byte("1")}, {Key: "null"}}}
+		r.Length = int32(len(r.AppendTo(nil)) - 1)
+		out = r.AppendTo(out)
+	}
+	return out
+}
+
+// compressors are what clients compress with.
+var compressors = map[Codec]func([]byte) []byte{
+	None: func(b []byte) []byte { return b },
+	Gzip: func(b []byte) []byte {
+		var buf bytes.Buffer
+		w := gzip.NewWriter(&buf)
+		w.Write(b)
+		w.Close()
+		return buf.Bytes()
+	},
+	Snappy: func(b []byte) []byte { return s2.EncodeSnappy(nil, b) },
+	LZ4: func(b []byte) []byte {
+		var buf bytes.Buffer
+		w := lz4.NewWriter(&buf)
+		w.Write(b)
+		w.Close()
+		return buf.Bytes()
+	},
+	Zstd: func(b []byte) []byte {
+		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+		defer w.Close()
+		return w.EncodeAll(b, nil)
+	},
+}
+
+// xerialFrames is how Java compresses with snappy: a header, and blocks with their sizes.
+func xerialFrames(b []byte) []byte {
+	out := append(bytes.Clone(xerial), 0, 0, 0, 1, 0, 0, 0, 1)
+	for chunk := range slices.Chunk(b, 20) {
+		block := s2.EncodeSnappy(nil, chunk)
+		out = append(binary.BigEndian.AppendUint32(out, uint32(len(block))), block...)
+	}
+	return out
+}
+
+func TestRecordsOfEveryCodecAreRead(t *testing.T) {
+	raw := payload(10)
+	batches := map[string]Batch{"snappy in Java's frames": batch(Snappy, 10, xerialFrames(raw))}
+	for codec, compress := range compressors {
+		batches[codec.String()] = batch(codec, 10, compress(raw))
+	}
+	for name, b := range batches {
+		b.SetBaseOffset(50)
+		i := int64(0)
+		for r, err := range b.Records() {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			hs := r.Headers()
+			if r.Offset != 50+i || r.Timestamp != 1000+i || string(r.Key) != "key" || string(r.Value) != fmt.Sprint("value ", i) ||
+				len(hs) != 2 || hs[0].Key != "h" || string(hs[0].Value) != "1" || hs[1].Value != nil {
+				t.Errorf("%s: record %d is %+v with %v", name, i, r, hs)
+			}
+			i++
+		}
+		if i != 10 {
+			t.Errorf("%s: %d records", name, i)
+		}
+		if err := errors.Join(b.CheckSum(), b.Check()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDamageIsFound(t *testing.T) {
+	whole := batch(None, 10, payload(10))
+	for at := range whole {
+		damaged := bytes.Clone(whole)
+		damaged[at] ^= 0x10
+		b, _, err := Parse(damaged)
+		if at < 8 || at >= 12 && at < 16 { // the base offset and the leader epoch are the broker's to write
+			continue
+		}
+		if err == nil {
+			err = b.CheckSum()
+		}
+		if err == nil {
+			t.Errorf("byte %d was changed and nobody noticed", at)
+		}
+	}
+	for n := range len(whole) {
+		if _, _, err := Parse(whole[:n]); !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("cut to %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestPayloadThatIsNotWhatItSaysIsAnError(t *testing.T) {
+	lie := binary.AppendUvarint(nil, MaxDecompressed-1) // the length of a snappy block
+	for name, b := range map[string]Batch{
+		"gzip garbage":        batch(Gzip, 1, []byte("garbage")),
+		"snappy garbage":      batch(Snappy, 1, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}),
+		"snappy frame cut":    batch(Snappy, 1, xerialFrames(payload(3))[:30]),
+		"snappy length a lie": batch(Snappy, 1, append(lie, 0)),
+		"lz4 garbage":         batch(LZ4, 1, []byte("garbage")),
+		"zstd garbage":        batch(Zstd, 1, []byte("garbage")),
+		"unknown codec":       batch(6, 1, []byte("garbage")),
+		"record cut":          batch(None, 1, payload(1)[:5]),
+		"record missing":      batch(None, 2, payload(1)),
+		"header count a lie":  batch(None, 1, append([]byte{14, 0, 0, 0, 1, 1, 100}, 0)),
+	} {
+		failed := false
+		for _, err := range b.Records() {
+			failed = failed || err != nil
+		}
+		if !failed {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestDecompressionIsBounded(t *testing.T) {
+	const most = 10_000
+	for name, src := range map[string]struct {
+		codec Codec
+		bytes []byte
+	}{
+		"gzip":                    {Gzip, compressors[Gzip](make([]byte, most+1))},
+		"snappy":                  {Snappy, compressors[Snappy](make([]byte, most+1))},
+		"snappy in Java's frames": {Snappy, xerialFrames(make([]byte, most+1))},
+		"lz4":                     {LZ4, compressors[LZ4](make([]byte, most+1))},
+	} {
+		if _, err := decompress(src.codec, src.bytes, most); !errors.Is(err, ErrDecompress) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := decompress(src.codec, src.bytes, most+1); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	bomb := compressors[Zstd](make([]byte, MaxDecompressed+1)) // its decoder has one bound
+	if _, err := decompress(Zstd, bomb, MaxDecompressed); !errors.Is(err, ErrDecompress) {
+		t.Errorf("zstd: %v", err)
+	}
+}
+
+func FuzzBatch(f *testing.F) {
+	for codec, compress := range compressors {
+		f.Add([]byte(batch(codec, 3, compress(payload(3)))))
+	}
+	f.Add([]byte(batch(Snappy, 3, xerialFrames(payload(3)))))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		b, rest, err := Parse(raw)
+		if err != nil {
+			return
+		}
+		if len(b)+len(rest) != len(raw) {
+			t.Fatalf("%d and %d of %d bytes", len(b), len(rest), len(raw))
+		}
+		b.Seal()
+		_ = b.Check()
+		n := int32(0)
+		for r, err := range b.Records() {
+			if err != nil {
+				return
+			}
+			r.Headers()
+			n++
+		}
+		if n != max(b.Count(), 0) {
+			t.Errorf("%d records of %d without an error", n, b.Count())
+		}
+	})
+}

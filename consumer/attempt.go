@@ -28,6 +28,7 @@ type attempt struct {
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	started time.Time
 	span    *trace.SpanContext
+	exited  bool // the handler ended its goroutine
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -65,22 +66,25 @@ func (a *attempt) run() (err error) {
 		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
 	}
 	e.record(a.event(history.AttemptStart, nil))
-	err = a.call()
-	a.ended = a.end()
-	if cause := a.ended; err != nil && errors.Is(cause, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
-		err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
-	}
-	e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
-		ev.Outcome = history.Succeeded
-		ev.Cause = causeOf(a.ended)
-		if err != nil {
-			ev.Outcome, ev.Err = history.Failed, err.Error()
-			if ev.Cause != 0 {
-				ev.Outcome = history.Cancelled
-			}
+	defer func() {
+		if a.exited {
+			err = errGoexit
 		}
-	}))
-	return err
+		if a.ended = a.end(); err != nil && errors.Is(a.ended, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
+			err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
+		}
+		e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
+			ev.Outcome = history.Succeeded
+			ev.Cause = causeOf(a.ended)
+			if err != nil {
+				ev.Outcome, ev.Err = history.Failed, err.Error()
+				if ev.Cause != 0 {
+					ev.Outcome = history.Cancelled
+				}
+			}
+		}))
+	}()
+	return a.call()
 }
 
 // call runs the chain and recovers its panics.
@@ -106,7 +110,7 @@ func (a *attempt) call() (err error) {
 		}
 		v := recover()
 		if v == nil {
-			err = errGoexit // runtime.Goexit: a testing.FailNow in a handler; the worker is gone with it
+			a.exited = true // runtime.Goexit: a testing.FailNow in a handler; the worker is gone with it
 			return
 		}
 		err = &panicError{value: v, stack: debug.Stack()}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
@@ -72,12 +71,13 @@ func (e *engine) commitParts(ctx context.Context, parts []*partition) error {
 	defer e.commitMu.Unlock()
 	var err error
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		m := e.membership() // before the snapshots: see send
 		snaps := e.snapshots(parts)
 		if len(snaps) == 0 {
 			return nil
 		}
 		again := false
-		if err, again = e.send(ctx, snaps); !again {
+		if err, again = e.send(ctx, m, snaps); !again {
 			return err
 		}
 		select {
@@ -138,44 +138,39 @@ func encode(meta commitmeta.Metadata, limit int) (string, commitmeta.Completed) 
 }
 
 // send commits the snapshots in one request and checks the answer for every partition. again says that some were refused for a reason that passes.
-func (e *engine) send(ctx context.Context, snaps []*snapshot) (err error, again bool) {
-	offsets := map[string]map[int32]kgo.EpochOffset{}
+//
+// The request is the runner's own rather than franz-go's CommitOffsetsSync, for two reasons. That one reads the generation when it sends, so that a snapshot
+// from before a rebalance could overwrite what a new owner has committed since; here the broker refuses it. And it waits for a mutex while the member joins,
+// which stops virtual time. What it adds, joining again at once after a fatal answer, the next heartbeat does.
+func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err error, again bool) {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = e.g.name, m.id, m.generation
 	find := map[tp]*snapshot{}
 	for _, s := range snaps {
-		m := offsets[s.p.topic.name]
-		if m == nil {
-			m = map[int32]kgo.EpochOffset{}
-			offsets[s.p.topic.name] = m
+		topic := s.p.topic
+		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != topic.name {
+			t := kmsg.NewOffsetCommitRequestTopic()
+			t.Topic, t.TopicID = topic.name, topic.id
+			req.Topics = append(req.Topics, t)
 		}
-		m[s.p.id] = kgo.EpochOffset{Epoch: s.epoch, Offset: s.offset}
-		find[tp{s.p.topic.name, s.p.id}] = s
+		t := &req.Topics[len(req.Topics)-1]
+		part := kmsg.NewOffsetCommitRequestTopicPartition()
+		part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = s.p.id, s.offset, s.epoch, &s.metadata
+		t.Partitions = append(t.Partitions, part)
+		find[tp{topic.name, s.p.id}] = s
 		s.err = errNoAnswer
 		e.record(s.event(history.CommitStart))
 	}
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		for i := range req.Topics {
-			for j := range req.Topics[i].Partitions {
-				part := &req.Topics[i].Partitions[j]
-				if s := find[tp{req.Topics[i].Topic, part.Partition}]; s != nil {
-					part.Metadata = &s.metadata
-				}
-			}
+	resp, failed := req.RequestWith(ctx, e.cl)
+	if failed != nil {
+		for _, s := range snaps {
+			s.err = failed
 		}
-		return nil
-	})
-	e.cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
-		if failed != nil {
-			for _, s := range snaps {
-				s.err = failed
-			}
-			return
-		}
+	} else {
 		for _, t := range resp.Topics {
 			name := t.Topic
-			for i := 0; name == "" && i < len(req.Topics); i++ { // from version 10 on, answers name topics by id alone
-				if req.Topics[i].TopicID == t.TopicID {
-					name = req.Topics[i].Topic
-				}
+			if name == "" { // from version 10 on, topics are named by id
+				name = e.topicByID(t.TopicID)
 			}
 			for _, part := range t.Partitions {
 				if s := find[tp{name, part.Partition}]; s != nil {
@@ -183,7 +178,7 @@ func (e *engine) send(ctx context.Context, snaps []*snapshot) (err error, again 
 				}
 			}
 		}
-	})
+	}
 	now := time.Now()
 	for _, s := range snaps {
 		s.p.mu.Lock()
@@ -211,6 +206,17 @@ func (e *engine) send(ctx context.Context, snaps []*snapshot) (err error, again 
 	return err, again
 }
 
+// membership is who the member is in its group, at one moment.
+type membership struct {
+	id         string
+	generation int32 // the member epoch, in KIP-848's protocol
+}
+
+func (e *engine) membership() membership {
+	id, generation := e.cl.GroupMetadata()
+	return membership{id, generation}
+}
+
 // minMetadataMax is where learning the limit stops: what is smaller holds no map.
 const minMetadataMax = 64
 
@@ -220,7 +226,7 @@ var errNoAnswer = errors.New("the broker's answer does not mention the partition
 // passes says whether a commit that failed so is worth repeating at once.
 func passes(err error) bool {
 	for _, e := range []*kerr.Error{
-		kerr.RebalanceInProgress, kerr.StaleMemberEpoch, kerr.OffsetMetadataTooLarge, kerr.CoordinatorLoadInProgress,
+		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.StaleMemberEpoch, kerr.OffsetMetadataTooLarge, kerr.CoordinatorLoadInProgress,
 		kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.RequestTimedOut,
 	} {
 		if errors.Is(err, e) {

@@ -36,6 +36,7 @@ type engine struct {
 	late   outlived
 	stats  stats
 
+	joined   chan struct{} // closed once cl is set
 	stopping chan struct{} // closed when the drain begins
 	hurry    chan struct{} // closed at the drain deadline
 	fatal    chan error    // what ends the run from within
@@ -60,8 +61,8 @@ func (x tp) String() string { return fmt.Sprintf("%s[%d]", x.topic, x.partition)
 func newEngine(g *Group, topics []*topicPlan) *engine {
 	e := &engine{
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
-		budget:   newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
-		stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
+		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
+		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)

@@ -171,3 +171,14 @@ func handlersOf(t *topicPlan) []*handler {
 	}
 	return hs
 }
+
+// InFlight is how many records have been fetched and are not over yet, on this member.
+func (g *Group) InFlight() int {
+	g.mu.Lock()
+	e := g.engine
+	g.mu.Unlock()
+	if e == nil {
+		return 0
+	}
+	return int(e.budget.records.Load())
+}

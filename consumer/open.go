@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/dlt"
 	"github.com/sordini-go/sordini/internal/admin"
@@ -56,11 +57,19 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
 		kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.OnOffsetsFetched(e.onOffsetsFetched),
-		kgo.AdjustFetchOffsetsFn(e.takeOver),
-		kgo.OnPartitionsRevoked(e.onRevoked),
-		kgo.OnPartitionsLost(e.onLost),
+		// The client joins before it is returned, so the callbacks wait for it.
+		kgo.OnOffsetsFetched(func(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+			<-e.joined
+			return e.onOffsetsFetched(ctx, cl, resp)
+		}),
+		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, o map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			<-e.joined
+			return e.takeOver(ctx, o)
+		}),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, cl *kgo.Client, m map[string][]int32) { <-e.joined; e.onRevoked(ctx, cl, m) }),
+		kgo.OnPartitionsLost(func(ctx context.Context, cl *kgo.Client, m map[string][]int32) { <-e.joined; e.onLost(ctx, cl, m) }),
 	)
+	close(e.joined)
 	if err != nil {
 		e.side.CloseAllowingRebalance()
 		return err

@@ -129,7 +129,11 @@ func TestG3FenceGrowsWithEveryOwnership(t *testing.T) {
 		for i := range 4 {
 			got := newSeen(t)
 			var fence int64
-			r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { fence = m.Fence; got.add(m.Value); return nil }))
+			r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+				fence = m.Fence
+				got.add(m.Value)
+				return nil
+			}))
 			w.put(fmt.Sprintf("a=%d", i))
 			got.wait(1)
 			r.cleanly()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,6 +20,7 @@ import (
 const (
 	CodeBrokerUnreachable    = "broker-unreachable"          // none of Cluster.Brokers answers at that address
 	CodeAdvertisedListener   = "advertised-listener"         // the cluster answers, but the address that it gives for a broker does not
+	CodeBrokerHung           = "broker-hung"                 // a broker takes connections and answers nothing
 	CodeTLSMissing           = "tls-missing"                 // the broker wants TLS, the client uses none
 	CodeTLSUnexpected        = "tls-unexpected"              // the client uses TLS, the broker none
 	CodeTLSUntrusted         = "tls-untrusted"               // the broker's certificate does not verify
@@ -239,6 +241,13 @@ var catalogue = []entry{
 			"compare the contract on both sides; a record that does not decode is in the dead-letter topic, byte for byte (sordini dlt ls)",
 		}
 	}},
+	{CodeBrokerHung, []error{os.ErrDeadlineExceeded}, nil, func(a About) [3]string {
+		return [3]string{
+			"a broker takes connections and does not answer" + at(a.Address),
+			"it is overloaded, its disk or a garbage collection stalls it, or the port is not Kafka's",
+			"look at that broker's log and load; others are asked meanwhile, and it is tried again",
+		}
+	}},
 	{CodeBrokerUnreachable, nil, func(err error) bool { var op *net.OpError; return errors.As(err, &op) && op.Op == "dial" }, func(a About) [3]string {
 		return [3]string{
 			"no broker answers" + at(a.Address),
@@ -263,7 +272,7 @@ func authorization(a About) [3]string {
 		resource = "the resource"
 	}
 	need := map[string]string{
-		"produce": "Write", "fetch": "Read", "commit": "Read", "create topic": "Create", "join": "Read", "describe configuration": "DescribeConfigs",
+		"produce": "Write", "fetch": "Read", "describe": "Describe", "commit": "Read", "create topic": "Create", "join": "Read", "describe configuration": "DescribeConfigs",
 	}[op]
 	grant := "--operation " + orName(need, "Read|Write|Describe|Create")
 	switch {

@@ -101,8 +101,9 @@ func (c Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
 			c.Log().Warn("cluster: " + w)
 		}
 	}
+	var h hung
 	all := append(c.limits(), c.Kgo...)
-	all = append(all, kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.Name()), kgo.Dialer(c.dialer()))
+	all = append(all, kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.Name()), kgo.Dialer(c.dialer(&h)), kgo.WithHooks(&h))
 	if c.SASL != nil {
 		all = append(all, kgo.SASL(c.SASL))
 	}

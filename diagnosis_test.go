@@ -118,7 +118,7 @@ func TestCodesAreStable(t *testing.T) {
 	shape := regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 	seen := map[string]bool{}
 	for _, code := range []string{
-		sordini.CodeBrokerUnreachable, sordini.CodeAdvertisedListener, sordini.CodeTLSMissing, sordini.CodeTLSUnexpected, sordini.CodeTLSUntrusted,
+		sordini.CodeBrokerUnreachable, sordini.CodeAdvertisedListener, sordini.CodeBrokerHung, sordini.CodeTLSMissing, sordini.CodeTLSUnexpected, sordini.CodeTLSUntrusted,
 		sordini.CodeTLSClientCertificate, sordini.CodeSASLMissing, sordini.CodeSASLUnexpected, sordini.CodeSASLMechanism, sordini.CodeAuthentication,
 		sordini.CodeAuthorization, sordini.CodeUnknownTopic, sordini.CodeLeaderNotAvailable, sordini.CodeCoordinator, sordini.CodeNotEnoughReplicas,
 		sordini.CodeTooFewBrokers, sordini.CodeRecordTooLarge, sordini.CodeFencedProducer, sordini.CodeOffsetOutOfRange, sordini.CodeDataLoss,

@@ -29,7 +29,7 @@ func TestTheEscapeHatchMayNotTouchWhatAGuaranteeNeeds(t *testing.T) {
 		"SeedBrokers":                         {kgo.SeedBrokers("elsewhere:1")},
 		"ClientID":                            {kgo.ClientID("x")},
 		"SASL":                                {kgo.SASL(plain.Auth{User: "u", Pass: "p"}.AsMechanism())},
-		"Dialer":                              {kgo.Dialer(Cluster{}.dialer())},
+		"Dialer":                              {kgo.Dialer(Cluster{}.dialer(new(hung)))},
 		"DialTLSConfig":                       {kgo.DialTLS()},
 		"WithContext":                         {kgo.WithContext(t.Context())},
 		"RequiredAcks":                        {kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()},

@@ -133,12 +133,15 @@ func kinds(blocks []*pem.Block) string {
 
 // dialer opens a connection, with TLS on top where that is set, in dialTimeout at most. Its errors carry a diagnosis: an address that is not in Brokers came
 // from the cluster, so what can not be reached there is what it advertises.
-func (c Cluster) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+func (c Cluster) dialer(h *hung) func(ctx context.Context, network, address string) (net.Conn, error) {
 	dial := c.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if err := h.refuse(network, address); err != nil {
+			return nil, ExplainAs(err, CodeBrokerHung, About{Address: address})
+		}
 		dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
 		conn, err := dial(dialing, network, address)

@@ -409,7 +409,9 @@ func TestDescribeTopicPartitionsGoesPageByPage(t *testing.T) {
 func TestWaitRecordsSeesWhatComes(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
 		w := dial(t, cluster, 1)
+		produced := make(chan struct{})
 		go func() {
+			defer close(produced)
 			time.Sleep(time.Hour)
 			w.produce("orders", 0, seal(batchOf(text("a", "b")...)))
 		}()
@@ -420,5 +422,6 @@ func TestWaitRecordsSeesWhatComes(t *testing.T) {
 		if d := time.Since(begin); d != time.Hour {
 			t.Errorf("waited %v", d)
 		}
+		<-produced
 	})
 }

@@ -48,6 +48,9 @@ func init() {
 		kmsg.ListGroups:      {0, 5, false, handleListGroups},
 		kmsg.DeleteGroups:    {0, 2, false, handleDeleteGroups},
 		kmsg.OffsetDelete:    {0, 0, false, handleGroup},
+
+		kmsg.ConsumerGroupHeartbeat: {0, 1, false, handleGroup},
+		kmsg.ConsumerGroupDescribe:  {0, 1, false, handleConsumerGroupDescribe},
 	} {
 		apis[key.Int16()] = a
 	}
@@ -81,7 +84,28 @@ func handleApiVersions(r *request) answer {
 		}
 		resp.ApiKeys = append(resp.ApiKeys, k)
 	}
+	for _, f := range features {
+		if req.Version >= 4 || f.supported[0] > 0 { // a minimum of 0 breaks older clients (KIP-1022)
+			s := kmsg.NewApiVersionsResponseSupportedFeature()
+			s.Name, s.MinVersion, s.MaxVersion = f.name, f.supported[0], f.supported[1]
+			resp.SupportedFeatures = append(resp.SupportedFeatures, s)
+		}
+		l := kmsg.NewApiVersionsResponseFinalizedFeature()
+		l.Name, l.MinVersionLevel, l.MaxVersionLevel = f.name, f.level, f.level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, l)
+	}
+	resp.FinalizedFeaturesEpoch = 1
 	return answer{resp: resp}
+}
+
+// features are Kafka's that the brokers have, at the levels of a new cluster of version 4.3 (KIP-584).
+var features = []struct {
+	name      string
+	supported [2]int16
+	level     int16
+}{
+	{"group.version", [2]int16{0, 1}, 1},
+	{"metadata.version", [2]int16{7, 30}, 30},
 }
 
 // unsupportedApiVersions answers a version that is not known: in version 0, with the range of this API alone (KIP-511).

@@ -3,6 +3,7 @@ package broker
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,6 +15,8 @@ import (
 // coordinators says which broker coordinates which group. The groups themselves are the cluster's: as with the replicated log that Kafka keeps them
 // in, whoever becomes a group's coordinator knows what the last one knew.
 type coordinators struct {
+	stale atomic.Bool // topics have changed since the groups were told
+
 	mu      sync.Mutex // guards what follows
 	moved   map[string]int32
 	changed chan struct{} // closed, and replaced, when any group has moved
@@ -119,6 +122,32 @@ func handleFindCoordinator(r *request) answer {
 	return answer{resp: resp}
 }
 
+// topicsChanged notes that topics were created, deleted or given more partitions. The coordinator is told when the next request for it comes, so that
+// creating many topics one by one does not list them all each time.
+func (c *Cluster) topicsChanged() { c.coordinators.stale.Store(true) }
+
+// refreshGroups tells the coordinator of changed topics.
+func (c *Cluster) refreshGroups() {
+	if c.coordinators.stale.CompareAndSwap(true, false) {
+		c.groups.Changed()
+	}
+}
+
+// listTopics is what the coordinator assigns from.
+func (c *Cluster) listTopics() []groups.Topic {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	list := make([]groups.Topic, 0, len(c.topics))
+	for _, t := range c.topics {
+		list = append(list, groups.Topic{Name: t.name, ID: t.id, Partitions: int32(len(t.partitions))})
+	}
+	return list
+}
+
+var migrations = map[string]groups.Migration{
+	"bidirectional": groups.MigrateBothWays, "upgrade": groups.MigrateForth, "downgrade": groups.MigrateBack, "disabled": groups.MigrateNever,
+}
+
 // newGroups starts the coordinator of all groups.
 func (c *Cluster) newGroups() *groups.Manager {
 	p := c.property()
@@ -143,6 +172,14 @@ func (c *Cluster) newGroups() *groups.Manager {
 		MaxSession:            p.Millis("group.max.session.timeout.ms"),
 		InitialRebalanceDelay: p.Millis("group.initial.rebalance.delay.ms"),
 		MaxSize:               p.Int("group.max.size"),
-		Logger:                c.log,
+		Topics:                c.listTopics,
+		Consumer: groups.ConsumerConfig{
+			Session:            p.Millis("group.consumer.session.timeout.ms"),
+			Heartbeat:          p.Millis("group.consumer.heartbeat.interval.ms"),
+			AssignmentInterval: p.Millis("group.consumer.assignment.interval.ms"),
+			MaxSize:            p.Int("group.consumer.max.size"),
+			Migration:          migrations[p.String("group.consumer.migration.policy")],
+		},
+		Logger: c.log,
 	})
 }

@@ -80,6 +80,7 @@ func (c *Cluster) growTopic(q *kmsg.CreatePartitionsRequestTopic, validateOnly b
 		grown = append(grown, newPartition(c, t, int32(have+i), ids))
 	}
 	t.partitions = grown
+	c.topicsChanged()
 	c.log.Info("partitions added", "topic", t.name, "partitions", want)
 	return nil
 }

@@ -70,6 +70,7 @@ func (c *Cluster) deleteTopic(t *topic) {
 	delete(c.topicByID, t.id)
 	delete(c.collapsed, collapse(t.name))
 	partitions := t.partitions
+	c.topicsChanged()
 	c.mu.Unlock()
 	for _, p := range partitions {
 		p.mu.Lock()

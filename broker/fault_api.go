@@ -180,6 +180,8 @@ func (r *request) groups() []string {
 		return req.Groups
 	case *kmsg.DeleteGroupsRequest:
 		return req.Groups
+	case *kmsg.ConsumerGroupDescribeRequest:
+		return req.Groups
 	case *kmsg.OffsetFetchRequest:
 		names := []string{req.Group}
 		for _, g := range req.Groups {

@@ -11,7 +11,8 @@ import (
 func failRequest(req kmsg.Request, code int16) kmsg.Response {
 	resp := req.ResponseKind()
 	switch resp := resp.(type) {
-	case *kmsg.JoinGroupResponse, *kmsg.HeartbeatResponse, *kmsg.LeaveGroupResponse, *kmsg.SyncGroupResponse, *kmsg.OffsetDeleteResponse:
+	case *kmsg.JoinGroupResponse, *kmsg.HeartbeatResponse, *kmsg.LeaveGroupResponse, *kmsg.SyncGroupResponse, *kmsg.OffsetDeleteResponse,
+		*kmsg.ConsumerGroupHeartbeatResponse:
 		return failWhole(req, code)
 	case *kmsg.OffsetFetchResponse:
 		q := req.(*kmsg.OffsetFetchRequest)
@@ -34,6 +35,12 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 	case *kmsg.DescribeGroupsResponse:
 		for _, g := range req.(*kmsg.DescribeGroupsRequest).Groups {
 			e := kmsg.NewDescribeGroupsResponseGroup()
+			e.Group, e.ErrorCode = g, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.ConsumerGroupDescribeResponse:
+		for _, g := range req.(*kmsg.ConsumerGroupDescribeRequest).Groups {
+			e := kmsg.NewConsumerGroupDescribeResponseGroup()
 			e.Group, e.ErrorCode = g, code
 			resp.Groups = append(resp.Groups, e)
 		}

@@ -61,6 +61,7 @@ func mergeCommits(resp *kmsg.OffsetCommitResponse, failed []kmsg.OffsetCommitRes
 
 // ask hands a request to the coordinator. The channel has room for the reply, so that nobody waits for a client that has gone.
 func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
+	r.node.cluster.refreshGroups()
 	replied := make(chan kmsg.Response, 1)
 	r.node.cluster.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host}, req, func(resp kmsg.Response) { replied <- resp })
 	return replied
@@ -82,6 +83,8 @@ func groupOf(req kmsg.Request) string {
 	case *kmsg.SyncGroupRequest:
 		return req.Group
 	case *kmsg.OffsetDeleteRequest:
+		return req.Group
+	case *kmsg.ConsumerGroupHeartbeatRequest:
 		return req.Group
 	}
 	return ""
@@ -141,6 +144,23 @@ func handleDeleteGroups(r *request) answer {
 	return answer{resp: resp}
 }
 
+func handleConsumerGroupDescribe(r *request) answer {
+	req := r.msg.(*kmsg.ConsumerGroupDescribeRequest)
+	var elsewhere []kmsg.ConsumerGroupDescribeResponseGroup
+	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
+		if r.coordinates(group) {
+			return false
+		}
+		e := kmsg.NewConsumerGroupDescribeResponseGroup()
+		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		elsewhere = append(elsewhere, e)
+		return true
+	})
+	resp := (<-r.ask(req)).(*kmsg.ConsumerGroupDescribeResponse)
+	resp.Groups = append(resp.Groups, elsewhere...)
+	return answer{resp: resp}
+}
+
 // handleListGroups lists the groups that this broker coordinates.
 func handleListGroups(r *request) answer {
 	resp := (<-r.ask(r.msg)).(*kmsg.ListGroupsResponse)
@@ -172,6 +192,8 @@ func failWhole(req kmsg.Request, code int16) kmsg.Response {
 	case *kmsg.SyncGroupResponse:
 		resp.ErrorCode = code
 	case *kmsg.OffsetDeleteResponse:
+		resp.ErrorCode = code
+	case *kmsg.ConsumerGroupHeartbeatResponse:
 		resp.ErrorCode = code
 	}
 	return resp

@@ -36,6 +36,10 @@ type Member struct {
 	Host       string
 	Metadata   []byte // what it joined with
 	Assignment []byte // what it was given
+	// Partitions are those that it has, by topic and in order; in a group of the consumer protocol (KIP-848) with those that it has still to give up.
+	Partitions map[string][]int32
+	// Epoch is the member's epoch, or in a classic group the generation.
+	Epoch int32
 }
 
 // Records returns the records that a partition holds, oldest first, decompressed. Control records are left out. It fails with
@@ -121,6 +125,7 @@ func (c *Cluster) Coordinator(group string) int32 { return c.ofGroup(group) }
 
 // Committed returns the offset that a group has committed for a partition, and the metadata that was committed with it.
 func (c *Cluster) Committed(group, topic string, partition int32) (offset int64, metadata string, ok bool) {
+	c.refreshGroups()
 	offset, _, metadata, ok = c.groups.Committed(group, topic, partition)
 	return offset, metadata, ok
 }
@@ -133,7 +138,8 @@ func (c *Cluster) Members(group string) []Member {
 	info, _ := c.groups.Group(group)
 	members := make([]Member, len(info.Members))
 	for i, m := range info.Members {
-		members[i] = Member{ID: m.ID, InstanceID: m.InstanceID, ClientID: m.ClientID, Host: m.Host, Metadata: m.Metadata, Assignment: m.Assignment}
+		members[i] = Member{ID: m.ID, InstanceID: m.InstanceID, ClientID: m.ClientID, Host: m.Host, Metadata: m.Metadata, Assignment: m.Assignment,
+			Partitions: m.Partitions, Epoch: m.Epoch}
 	}
 	return members
 }

@@ -80,6 +80,7 @@ func (c *Cluster) createTopic(s topicSpec) (*topic, error) {
 	c.topics[t.name] = t
 	c.topicByID[t.id] = t
 	c.collapsed[collapse(t.name)] = t.name
+	c.topicsChanged()
 	c.log.Info("topic created", "topic", t.name, "partitions", len(t.partitions))
 	return t, nil
 }

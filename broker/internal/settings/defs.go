@@ -15,6 +15,7 @@ const (
 var (
 	policies       = []string{"compact", "delete"}
 	timestampTypes = []string{"CreateTime", "LogAppendTime"}
+	migrations     = []string{"bidirectional", "upgrade", "downgrade", "disabled"}
 	compressions   = []string{"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"}
 )
 
@@ -64,9 +65,12 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "default.replication.factor", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "delete.topic.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "fetch.max.bytes", Kind: Int, Default: "57671680", ReadOnly: true, min: 1024, max: maxInt},
+	// Kafka's default is 1000, to compute fewer assignments; a test would only wait for it.
+	{Name: "group.consumer.assignment.interval.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
 	{Name: "group.consumer.heartbeat.interval.ms", Kind: Int, Default: "5000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.max.session.timeout.ms", Kind: Int, Default: "60000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
+	{Name: "group.consumer.migration.policy", Kind: String, Default: "bidirectional", ReadOnly: true, oneOf: migrations},
 	{Name: "group.consumer.min.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
 	// Kafka's default is 3000, so that the members of a group that starts are gathered; a test would only wait for it.

@@ -96,6 +96,14 @@ func (b Broker) Bool(name string) bool {
 	return len(vs) > 0 && vs[0].Value == "true"
 }
 
+// String returns the value of a broker's setting.
+func (b Broker) String(name string) string {
+	if vs := b.Values(name); len(vs) > 0 {
+		return vs[0].Value
+	}
+	return ""
+}
+
 // Millis returns the value of a broker's setting that is a time in milliseconds.
 func (b Broker) Millis(name string) time.Duration {
 	return time.Duration(b.Int(name)) * time.Millisecond

@@ -201,7 +201,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
 	if c.offset < 0 || why != nil || meta.Incarnation == 0 {
-		p.version = 1 // so that the position of a new group and the fence are committed before they matter
+		p.changed() // so that the position of a new group and the fence are committed before they matter
 	}
 	if why != nil {
 		e.log.Warn("commit metadata is ignored", "partition", at.String(), "committed", c.offset, "resume", start.offset, "reason", why)
@@ -282,7 +282,7 @@ func (e *engine) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]i
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeCommitTimeout)
 	defer cancel()
-	if err := e.commitParts(ctx, parts); err != nil {
+	if err := e.commitParts(ctx, parts, true); err != nil {
 		e.log.Warn("last commit before a revocation failed: what it covered is handled again by the next owner", "partitions", describe(parts), "error", err)
 	}
 	e.give(parts)

@@ -36,22 +36,49 @@ type snapshot struct {
 	err      error // what the broker answered
 }
 
-// commitLoop commits what has changed, on an interval, until stop is closed.
+// commitLoop commits what has changed, an interval after it changed first, until stop is closed. While nothing changes it sleeps.
 func (e *engine) commitLoop(stop <-chan struct{}) {
 	running, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { <-stop; cancel() }() // a commit that hangs does not delay the last one
-	tick := time.NewTicker(e.g.cfg.commitInterval)
-	defer tick.Stop()
+	pause := time.NewTimer(0)
+	<-pause.C
+	defer pause.Stop()
 	for {
 		select {
 		case <-stop:
 			return
-		case <-tick.C:
+		case <-e.dirty:
+		}
+		pause.Reset(e.g.cfg.commitInterval)
+		select {
+		case <-stop:
+			return
+		case <-pause.C:
 		}
 		ctx, cancel := context.WithTimeout(running, commitTimeout)
-		_ = e.commitParts(ctx, e.partitions()) // kept for health in each partition's state
+		err := e.commitParts(ctx, e.partitions(), false) // kept for health in each partition's state
 		cancel()
+		if err != nil {
+			e.commitSoon()
+		}
+	}
+}
+
+// commitSoon tells the commit loop that there is something to say.
+func (e *engine) commitSoon() {
+	select {
+	case e.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// changed notes that a commit would say something new. p.mu is held.
+func (p *partition) changed() {
+	p.version++
+	if !p.told {
+		p.told = true
+		p.e.commitSoon()
 	}
 }
 
@@ -62,11 +89,12 @@ const commitTimeout = 10 * time.Second
 func (e *engine) lastCommit() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lastCommitTimeout)
 	defer cancel()
-	return e.commitParts(ctx, e.partitions())
+	return e.commitParts(ctx, e.partitions(), true)
 }
 
-// commitParts commits the partitions that have something new to say, and again those that the broker refused for a reason that passes, until ctx ends.
-func (e *engine) commitParts(ctx context.Context, parts []*partition) error {
+// commitParts commits the partitions that have something new to say. Where it insists, it does so again for those that the broker refused for a reason that
+// passes, until ctx ends.
+func (e *engine) commitParts(ctx context.Context, parts []*partition, insist bool) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	var err error
@@ -77,7 +105,7 @@ func (e *engine) commitParts(ctx context.Context, parts []*partition) error {
 			return nil
 		}
 		again := false
-		if err, again = e.send(ctx, m, snaps); !again {
+		if err, again = e.send(ctx, m, snaps); !again || !insist {
 			return err
 		}
 		select {
@@ -94,6 +122,7 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 	var snaps []*snapshot
 	for _, p := range parts {
 		p.mu.Lock()
+		p.told = false
 		if p.version == p.acked {
 			p.mu.Unlock()
 			continue

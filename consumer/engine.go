@@ -41,7 +41,8 @@ type engine struct {
 	hurry    chan struct{} // closed at the drain deadline
 	fatal    chan error    // what ends the run from within
 
-	commitMu sync.Mutex // serialises commits: an older one is never sent after a newer one
+	dirty    chan struct{} // tells the commit loop that something changed
+	commitMu sync.Mutex    // serialises commits: an older one is never sent after a newer one
 	metaMax  atomic.Int64
 
 	mu      sync.Mutex
@@ -63,6 +64,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
 		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
+		dirty: make(chan struct{}, 1),
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)

@@ -139,7 +139,7 @@ func (p *partition) truncate(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.win.Truncate(offset)
-	p.version++
+	p.changed()
 	mark, _ := p.win.Mark()
 	p.mark.Store(mark)
 }

@@ -56,7 +56,7 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
-		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxWait(5*time.Second),
 		// The client joins before it is returned, so the callbacks wait for it.
 		kgo.OnOffsetsFetched(func(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 			<-e.joined

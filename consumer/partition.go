@@ -44,6 +44,7 @@ type partition struct {
 	quiet    chan struct{}
 	version  uint64 // counts changes of what a commit would say
 	acked    uint64 // the version that was committed last
+	told     bool   // the commit loop knows that there is something new
 	commits  commitState
 	free     *lane // spare lanes, linked through lane.next
 	spare    *task
@@ -60,13 +61,13 @@ func (p *partition) admit(records []*kgo.Record) {
 	for _, r := range records {
 		if r.Attrs.IsControl() {
 			p.win.Pass(r.Offset+1, r.LeaderEpoch)
-			p.version++
+			p.changed()
 			continue
 		}
 		slot, status := p.win.Admit(r.Offset, r.LeaderEpoch)
 		if status != window.Admitted {
 			if status == window.AlreadyDone {
-				p.version++
+				p.changed()
 				p.e.stats.alreadyDone.Add(1)
 			}
 			continue
@@ -206,7 +207,7 @@ func (p *partition) complete(l *lane) {
 		offset, _ := p.win.Mark()
 		p.mark.Store(offset)
 	}
-	p.version++
+	p.changed()
 	p.pop(l)
 	if l.head == nil {
 		p.discard(l)

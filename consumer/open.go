@@ -24,7 +24,7 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchMaxBytes(maxDecompress),
 		kgo.BrokerMaxWriteBytes(2*maxDecompress),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()), // the one that every client reads, kafkajs without plug-ins among them
 		kgo.ProducerLinger(0),
 		kgo.MaxBufferedRecords(100_000),
 		kgo.RecordDeliveryTimeout(0),

@@ -33,6 +33,8 @@ type Config struct {
 	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
 	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
 	Properties map[string]string
+	// Registry starts a schema registry beside the brokers. Default: none.
+	Registry *Registry
 	// Logger takes the brokers' log. Default: none.
 	Logger *slog.Logger
 }
@@ -60,6 +62,7 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
+	registry     *schemaServer // nil: none
 	groups       *groups.Manager
 	coordinators coordinators
 	faults       faults
@@ -146,6 +149,9 @@ func (c *Cluster) start(cfg Config) error {
 	for _, n := range c.nodes {
 		n.serve()
 	}
+	if cfg.Registry != nil {
+		return c.startRegistry(*cfg.Registry)
+	}
 	return nil
 }
 
@@ -182,6 +188,7 @@ func (c *Cluster) Close() error {
 	c.mu.Unlock()
 	if !closed {
 		close(c.done)
+		c.closeRegistry()
 		for _, n := range c.nodes {
 			n.stop()
 		}

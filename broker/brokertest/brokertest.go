@@ -50,11 +50,11 @@ func Properties(p map[string]string) Option {
 	}
 }
 
-// New starts a cluster and closes it when the test ends. It ends the test at once when the cluster cannot start.
+// New starts a cluster with a schema registry (see [broker.Cluster.RegistryURL]) and closes it when the test ends. It ends the test at once when the cluster cannot start.
 func New(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	logged := new(syncBuffer)
-	cfg := broker.Config{Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	cfg := broker.Config{Registry: &broker.Registry{}, Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, o := range opts {
 		o(&cfg)
 	}
@@ -82,9 +82,9 @@ func New(t testing.TB, opts ...Option) *Cluster {
 // inBubble says whether the test runs in a bubble of testing/synctest. The package does not tell; but time in a bubble begins with the year 2000.
 func inBubble() bool { return time.Now().Year() < 2020 }
 
-// SDK returns the settings with which the SDK reaches the cluster.
+// SDK returns the settings with which the SDK reaches the cluster and its schema registry.
 func (c *Cluster) SDK() sordini.Cluster {
-	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true}
+	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true, Registry: sordini.Registry{URLs: []string{c.RegistryURL()}}}
 }
 
 // syncBuffer holds the end of what is written to it.

@@ -38,11 +38,15 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	})
 	flags.BoolVar(&cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
 	forbid := flags.Bool("no-auto-create", false, "the opposite of -auto-create")
+	registry := flags.String("registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
 	verbose := flags.Bool("v", false, "log what the brokers do")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	cfg.AutoCreateTopics = cfg.AutoCreateTopics && !*forbid
+	if *registry != "" {
+		cfg.Registry = &broker.Registry{Listen: *registry}
+	}
 	level := slog.LevelWarn
 	if *verbose {
 		level = slog.LevelDebug
@@ -57,7 +61,11 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err := awaitReady(ctx, cluster); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "ready %s\n", strings.Join(cluster.Addrs(), ","))
+	ready := "ready " + strings.Join(cluster.Addrs(), ",")
+	if url := cluster.RegistryURL(); url != "" {
+		ready += " registry " + url
+	}
+	fmt.Fprintln(stdout, ready)
 	<-ctx.Done()
 	return cluster.Close()
 }

@@ -23,8 +23,9 @@ type call struct {
 	size int // bytes of room
 
 	began    time.Time
+	overdue  time.Time // when one begins to wonder why it takes so long
+	takeBack time.Time // when taking it back from franz-go begins
 	deadline time.Time // when it is answered at the latest
-	takeBack time.Time // when taking it back from franz-go begins, a little earlier
 
 	// Guarded by the topic's mutex until part is set, and by part's from then on.
 	part       *partition

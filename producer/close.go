@@ -26,7 +26,7 @@ func (p *Producer) close() error {
 		p.drainedOnce.Do(func() { close(p.drained) })
 	}
 	if p.cfg.linger > 0 {
-		p.wg.Go(func() {
+		p.background(func() {
 			ctx, cancel := context.WithDeadline(p.ctx, giveUp)
 			defer cancel()
 			_ = p.cl.Flush(ctx) // only for its ending the linger; what becomes of the records is said by their promises
@@ -41,7 +41,6 @@ func (p *Producer) close() error {
 		}
 	}
 	p.cancel()
-	p.alarm.stop()
 	stuck := p.closeClient(began.Add(p.cfg.closeTimeout))
 	notSent := int(p.notSent.Load())
 	switch {
@@ -75,7 +74,7 @@ func (p *Producer) drop() {
 func (p *Producer) abandon() (n int) {
 	var told answers
 	p.eachTopic(func(t *topic) {
-		for _, part := range t.all() {
+		for _, part := range t.every() {
 			n += part.abandonGiven(&told)
 		}
 	})
@@ -88,7 +87,11 @@ func (p *Producer) closeClient(deadline time.Time) (stuck string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		p.alarm.stop()
 		p.cl.Close()
+		p.backgroundMu.Lock()
+		p.ended = true
+		p.backgroundMu.Unlock()
 		p.wg.Wait()
 		<-p.drained
 	}()
@@ -99,6 +102,17 @@ func (p *Producer) closeClient(deadline time.Time) (stuck string) {
 		return "a callback of SendAsync is still running"
 	}
 	return ""
+}
+
+// background runs do on a goroutine that Close waits for, unless it is too late for that; then it returns false.
+func (p *Producer) background(do func()) bool {
+	p.backgroundMu.Lock()
+	defer p.backgroundMu.Unlock()
+	if p.ended {
+		return false
+	}
+	p.wg.Go(do)
+	return true
 }
 
 // until waits for a channel to close, no longer than until the deadline.

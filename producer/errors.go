@@ -56,11 +56,6 @@ func (e *SendError) outcome() error {
 	return ErrNotWritten
 }
 
-// unknownTopic says that there is no such topic, and which one was probably meant.
-func unknownTopic(name string, _ []string) error {
-	return fmt.Errorf("%w %q; create it with sordini.EnsureTopics or kafka-topics --create", ErrUnknownTopic, name)
-}
-
 func notWritten(topic string, cause error) error { return &SendError{Topic: topic, Cause: cause} }
 
 func unknown(topic string, cause error) error {

@@ -107,6 +107,9 @@ func (p *partition) promised(r *kgo.Record, err error) {
 	p.resumeLocked()
 	p.mu.Unlock()
 	told.tell()
+	if errors.Is(err, kerr.UnknownTopicID) {
+		p.t.reopen()
+	}
 	if gone != nil {
 		if err != nil && p.t.p.closing.Load() && p.certain(c, err) {
 			p.t.p.notSent.Add(1)
@@ -162,6 +165,9 @@ func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next tim
 		for c := l.head; c != nil; c = l.head {
 			if c.deadline.After(now) {
 				soonest(c.deadline)
+				if !c.overdue.After(now) {
+					p.t.inquire()
+				}
 				break
 			}
 			l.remove(c)
@@ -172,7 +178,11 @@ func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next tim
 	for c := p.given.head; c != nil; c = c.next {
 		switch {
 		case c.answered:
+		case c.overdue.After(now):
+			soonest(c.overdue)
+			return next, asked
 		case c.takeBack.After(now):
+			p.t.inquire()
 			soonest(c.takeBack)
 			return next, asked
 		case c.deadline.After(now):
@@ -184,6 +194,18 @@ func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next tim
 		}
 	}
 	return next, asked
+}
+
+// overdue reports whether the oldest call has taken more than half of its time.
+func (p *partition) overdue(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range []*calls{&p.given, &p.back, &p.waiting} {
+		if l.head != nil && !l.head.overdue.After(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // drop is what Close does when its time is nearly up: what waits is given up, what is given is asked back for good.
@@ -269,6 +291,8 @@ func (p *partition) failure(c *call, err error) error {
 		cause = p.t.timeout()
 	case errors.Is(err, kerr.MessageTooLarge):
 		cause = p.t.refusedTooLarge(c, err)
+	default:
+		cause = p.t.explain(err)
 	}
 	if certain {
 		return notWritten(p.t.name, cause)

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,9 +50,11 @@ type Producer struct {
 
 	ctx    context.Context // ends with Close; of what runs in the background
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	alarm  alarm
 
-	alarm alarm
+	backgroundMu sync.Mutex // guards ended
+	ended        bool
+	wg           sync.WaitGroup
 }
 
 // New returns a producer for the cluster. It does not dial: a cluster that can not be reached is noticed by the first send. An error says which setting of
@@ -67,7 +67,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	cfg.source = cmp.Or(cfg.source, cluster.ClientID, filepath.Base(os.Args[0]))
+	cfg.source = cmp.Or(cfg.source, cluster.Name())
 	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.room = room{maxRecords: cfg.maxRecords, maxBytes: cfg.maxBytes, closed: p.shut}
@@ -98,7 +98,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	p.cl = cl
 
 	t := cfg.telemetry
-	t.Source, t.ClientID = cfg.source, cmp.Or(t.ClientID, cluster.ClientID)
+	t.Source, t.ClientID = cfg.source, cmp.Or(t.ClientID, cluster.Name())
 	if t.Logger == nil {
 		t.Logger = p.log
 	}
@@ -114,7 +114,7 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	}
 	now := time.Now()
 	c := &call{out: r, done: done, size: len(r.Key) + len(r.Value), began: now, deadline: now.Add(p.cfg.deliveryTimeout)}
-	c.takeBack = c.deadline.Add(-p.grace())
+	c.overdue, c.takeBack = now.Add(p.cfg.deliveryTimeout/2), c.deadline.Add(-p.grace())
 	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
 	for i := range r.Headers {
 		c.size += len(r.Headers[i].Key) + len(r.Headers[i].Value)
@@ -134,7 +134,7 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		return
 	default:
 	}
-	p.alarm.set(c.takeBack)
+	p.alarm.set(c.overdue)
 	t := p.topic(r.Topic)
 	t.add(c)
 	if w, ok := ctx.Value(waitKey{}).(*wait); ok {
@@ -217,57 +217,6 @@ func (p *Producer) backoff(fails int) time.Duration {
 		}
 	}
 	return d
-}
-
-// alarm calls ring at the earliest of the times that it was set to: one timer for all records.
-type alarm struct {
-	ring func() (next time.Time)
-	next atomic.Int64 // Unix nanoseconds; 0 when it is not set
-
-	mu      sync.Mutex // guards timer, stopped and changes of next
-	timer   *time.Timer
-	stopped bool
-}
-
-// set makes the alarm ring at t at the latest. It costs one atomic load when it does so anyway, as it does for every record but the first of many.
-func (a *alarm) set(t time.Time) {
-	at := t.UnixNano()
-	if next := a.next.Load(); next != 0 && next <= at {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if next := a.next.Load(); a.stopped || next != 0 && next <= at {
-		return
-	}
-	a.next.Store(at)
-	if a.timer == nil {
-		a.timer = time.AfterFunc(time.Until(t), a.fire)
-		return
-	}
-	a.timer.Reset(time.Until(t))
-}
-
-func (a *alarm) fire() {
-	a.mu.Lock()
-	stopped := a.stopped
-	a.next.Store(0)
-	a.mu.Unlock()
-	if stopped {
-		return
-	}
-	if next := a.ring(); !next.IsZero() {
-		a.set(next)
-	}
-}
-
-func (a *alarm) stop() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.stopped = true
-	if a.timer != nil {
-		a.timer.Stop()
-	}
 }
 
 // hooks listens to franz-go.

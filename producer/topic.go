@@ -1,22 +1,14 @@
 package producer
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/sordini-go/sordini"
-	"github.com/sordini-go/sordini/internal/admin"
 	"github.com/sordini-go/sordini/internal/recordsize"
 )
 
@@ -48,6 +40,7 @@ type topic struct {
 
 	compacted atomic.Bool
 	trouble   atomic.Pointer[error] // why it can not be reached, or sent to, for the text of a timeout
+	asking    atomic.Bool           // that is being found out
 
 	stickyMu    sync.Mutex // guards sticky and stickyBytes
 	sticky      *partition
@@ -56,6 +49,7 @@ type topic struct {
 	mu        sync.Mutex // guards what follows, and the calls in pending
 	pending   calls
 	resolving bool
+	old       []*partition // of a topic that was deleted and made again: they may still have calls
 }
 
 func newTopic(p *Producer, name string) *topic {
@@ -85,8 +79,7 @@ func (t *topic) hold(c *call) bool {
 	}
 	t.pending.push(c)
 	if !t.resolving {
-		t.resolving = true
-		t.p.wg.Go(t.resolve)
+		t.resolving = t.p.background(t.resolve)
 	}
 	return true
 }
@@ -115,12 +108,26 @@ func (t *topic) all() []*partition {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	grown := slices.Clone(*t.parts.Load())
+	if parts = t.parts.Load(); parts == nil {
+		return nil
+	}
+	grown := slices.Clone(*parts)
 	for id := len(grown); id < int(t.count.Load()); id++ {
 		grown = append(grown, newPartition(t, int32(id)))
 	}
 	t.parts.Store(&grown)
 	return grown
+}
+
+// every returns the partitions that may have calls: all of them, and those of the topic before it was made again.
+func (t *topic) every() []*partition {
+	parts := t.all()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.old) == 0 {
+		return parts
+	}
+	return slices.Concat(parts, t.old)
 }
 
 // next is the partition for a record without a key: the same one for a while, so that batches fill, then any other, those in trouble last.
@@ -146,8 +153,8 @@ func (t *topic) next(parts []*partition, size int) *partition {
 func (t *topic) check(c *call) error {
 	limit := int(t.limit.Load()) - framing
 	if n := recordsize.Batch(c.rec.Key, c.rec.Value, c.rec.Headers); n > limit {
-		return fmt.Errorf("%w: it takes %d bytes and topic %s allows %d (max.message.bytes %d); send a reference to where the data is, or raise the topic's limit",
-			ErrTooLarge, n, t.name, limit, limit+framing)
+		err := fmt.Errorf("%w: %d bytes, and %d are allowed in a batch of its own without compression", ErrTooLarge, n, limit)
+		return sordini.ExplainAs(err, sordini.CodeRecordTooLarge, sordini.About{Operation: "produce", Topic: t.name, Limit: limit + framing, Size: n})
 	}
 	if c.rec.Key == nil && t.compacted.Load() {
 		return fmt.Errorf("topic %s is compacted (cleanup.policy=compact) and a record without a key can not be kept there; give the contract a key: %w", t.name, sordini.ErrContract)
@@ -155,89 +162,11 @@ func (t *topic) check(c *call) error {
 	return nil
 }
 
+// refusedTooLarge is the cause of a record whose batch the broker found too large although it was within the limit that the topic had at first.
 func (t *topic) refusedTooLarge(c *call, err error) error {
-	return fmt.Errorf("%w: it takes %d bytes and the broker refused its batch, which the topic's limit of %d at the start allowed: it was lowered since: %w",
-		ErrTooLarge, recordsize.Batch(c.rec.Key, c.rec.Value, c.rec.Headers), t.limit.Load(), err)
-}
-
-// resolve finds the topic out and sends what waits for it. It goes on until the topic is known, the producer closes or nothing waits any more.
-func (t *topic) resolve() {
-	for fails, unknowns := 0, 0; ; {
-		known, err := t.look(fails)
-		switch {
-		case err == nil:
-			t.open(known)
-			return
-		case errors.Is(err, ErrUnknownTopic):
-			if unknowns++; unknowns >= unknownTries {
-				t.fail(t.withNearest(err))
-				return
-			}
-		case final(err):
-			t.fail(err)
-			return
-		}
-		fails++
-		t.trouble.Store(&err)
-		t.mu.Lock()
-		if t.pending.n == 0 {
-			t.resolving = false
-			t.mu.Unlock()
-			return
-		}
-		t.mu.Unlock()
-		timer := time.NewTimer(t.p.backoff(fails))
-		select {
-		case <-t.p.ctx.Done():
-			timer.Stop()
-			t.fail(ErrClosed)
-			return
-		case <-timer.C:
-		}
-	}
-}
-
-// known is what was found out.
-type known struct {
-	partitions int
-	limit      int32
-	compacted  bool
-}
-
-// look asks the cluster about the topic.
-func (t *topic) look(fails int) (known, error) {
-	ctx, cancel := context.WithTimeout(t.p.ctx, 10*time.Second)
-	defer cancel()
-	cluster, err := admin.Metadata(ctx, t.p.cl, t.name)
-	if err != nil {
-		return known{}, err
-	}
-	found := cluster.Topic(t.name)
-	if errors.Is(found.Err, kerr.UnknownTopicOrPartition) {
-		return known{}, fmt.Errorf("%w %q", ErrUnknownTopic, t.name)
-	}
-	if found.Err != nil {
-		return known{}, found.Err
-	}
-	if len(found.Partitions) == 0 {
-		return known{}, fmt.Errorf("topic %q has no partition yet: %w", t.name, kerr.LeaderNotAvailable)
-	}
-	k := known{partitions: len(found.Partitions), limit: defaultLimit}
-	all, failed, err := admin.TopicConfigs(ctx, t.p.cl, []string{t.name}, "max.message.bytes", "cleanup.policy")
-	if err != nil && fails < configTries {
-		return known{}, err
-	}
-	if err = cmp.Or(err, failed[t.name]); err != nil {
-		// Describing needs a permission that writing does not. The broker has the last word then.
-		t.p.log.Warn("the topic's max.message.bytes can not be seen and is taken to be Kafka's default", "topic", t.name, "bytes", defaultLimit, "error", err)
-		return k, nil
-	}
-	if n, ok := all[t.name].Int("max.message.bytes"); ok && n > 0 {
-		k.limit = int32(min(n, 1<<30))
-	}
-	policy, _ := all[t.name].Text("cleanup.policy")
-	k.compacted = strings.Contains(policy, "compact")
-	return k, nil
+	n := recordsize.Batch(c.rec.Key, c.rec.Value, c.rec.Headers)
+	err = fmt.Errorf("%w: %d bytes in a batch within the topic's limit of %d, which was lowered since this producer asked for it: %w", ErrTooLarge, n, t.limit.Load(), err)
+	return sordini.ExplainAs(err, sordini.CodeRecordTooLarge, sordini.About{Operation: "produce", Topic: t.name, Size: n})
 }
 
 // open makes the topic known and sends what waited, in its order, before anything that comes later.
@@ -292,7 +221,7 @@ func (t *topic) sweep(now time.Time, told *answers, gone *[]*call) (next time.Ti
 		*gone = append(*gone, c)
 	}
 	t.mu.Unlock()
-	for _, part := range t.all() {
+	for _, part := range t.every() {
 		at, a := part.sweep(now, told, gone)
 		asked = asked || a
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
@@ -310,7 +239,7 @@ func (t *topic) drop(told *answers, gone *[]*call) {
 		*gone = append(*gone, c)
 	}
 	t.mu.Unlock()
-	for _, part := range t.all() {
+	for _, part := range t.every() {
 		part.drop(told, gone)
 	}
 }
@@ -336,25 +265,9 @@ func (t *topic) abandon(c *call, cause error) {
 
 // timeout is the cause of what is given up for its time.
 func (t *topic) timeout() error {
+	err := fmt.Errorf("%w of %s", ErrDeliveryTimeout, t.p.cfg.deliveryTimeout)
 	if trouble := t.trouble.Load(); trouble != nil {
-		return fmt.Errorf("%w of %s: %w", ErrDeliveryTimeout, t.p.cfg.deliveryTimeout, *trouble)
+		return fmt.Errorf("%w: %w", err, *trouble)
 	}
-	return fmt.Errorf("%w of %s", ErrDeliveryTimeout, t.p.cfg.deliveryTimeout)
-}
-
-// withNearest adds the name that was probably meant.
-func (t *topic) withNearest(err error) error {
-	ctx, cancel := context.WithTimeout(t.p.ctx, 5*time.Second)
-	defer cancel()
-	all, metaErr := admin.Metadata(ctx, t.p.cl)
-	if metaErr != nil {
-		return err
-	}
-	return unknownTopic(t.name, all.Names())
-}
-
-// final reports whether asking again is no use.
-func final(err error) bool {
-	var k *kerr.Error
-	return errors.Is(err, kgo.ErrClientClosed) || errors.As(err, &k) && !k.Retriable
+	return sordini.ExplainAs(err, sordini.CodeProducerTimeout, sordini.About{Operation: "produce", Topic: t.name})
 }

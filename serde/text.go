@@ -15,14 +15,14 @@ func (stringSerde) Bind(Binding) (Codec[string], error) { return stringSerde{}, 
 
 func (stringSerde) Append(_ context.Context, dst []byte, v string, _ *Headers) ([]byte, error) {
 	if !utf8.ValidString(v) {
-		return dst, fmt.Errorf("encode text: %q is not valid UTF-8", v)
+		return dst, fmt.Errorf("encode text: %d bytes that are %w", len(v), errNotUTF8)
 	}
 	return append(dst, v...), nil
 }
 
 func (stringSerde) Decode(_ context.Context, src []byte, _ Headers) (string, error) {
 	if !utf8.Valid(src) {
-		return "", fmt.Errorf("decode text: %d bytes that are not valid UTF-8", len(src))
+		return "", fmt.Errorf("decode text: %d bytes that are %w", len(src), errNotUTF8)
 	}
 	return string(src), nil
 }

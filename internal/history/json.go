@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -45,33 +46,106 @@ type wirePlace struct {
 }
 
 // MarshalJSON writes the event in one line.
-func (e Event) MarshalJSON() ([]byte, error) {
-	w := wire{
-		Seq: e.Seq, At: e.At, Kind: e.Kind.String(), Group: e.Group, Member: e.Member, Topic: e.Topic, Partition: e.Partition, Offset: e.Offset,
-		ID: e.ID, Attempt: e.Attempt, Fence: e.Fence, Order: e.Order, Call: e.Call, Tx: e.Tx, Class: e.Class, Err: e.Err,
-		Via: (*wirePlace)(e.Via), To: (*wirePlace)(e.To), Redriven: e.Redriven, Undecodable: e.Undecodable,
-	}
-	if e.Outcome != 0 {
-		w.Outcome = e.Outcome.String()
-	}
-	if e.Cause != 0 {
-		w.Cause = e.Cause.String()
-	}
-	if e.Key != nil {
-		if utf8.Valid(e.Key) {
-			key := string(e.Key)
-			w.Key = &key
-		} else {
-			w.Key64 = e.Key
+func (e Event) MarshalJSON() ([]byte, error) { return e.appendJSON(nil), nil }
+
+// appendJSON is by hand, since it is on the path of every record: a tenth of the time that encoding/json takes.
+func (e *Event) appendJSON(b []byte) []byte {
+	number := func(name string, v int64) {
+		if v != 0 {
+			b = append(b, name...)
+			b = strconv.AppendInt(b, v, 10)
 		}
 	}
+	text := func(name, v string) {
+		if v != "" {
+			b = append(b, name...)
+			b = appendString(b, v)
+		}
+	}
+	at := func(name string, p *Place) {
+		if p != nil {
+			b = append(b, name...)
+			b = appendString(append(b, `{"t":`...), p.Topic)
+			b = strconv.AppendInt(append(b, `,"p":`...), int64(p.Partition), 10)
+			b = strconv.AppendInt(append(b, `,"o":`...), p.Offset, 10)
+			b = append(b, '}')
+		}
+	}
+	b = append(b, `{"k":`...)
+	b = appendString(b, e.Kind.String())
+	number(`,"n":`, e.Seq)
+	b = append(b, `,"at":"`...)
+	b = e.At.AppendFormat(b, time.RFC3339Nano)
+	b = append(b, '"')
+	text(`,"g":`, e.Group)
+	text(`,"m":`, e.Member)
+	text(`,"t":`, e.Topic)
+	number(`,"p":`, int64(e.Partition))
+	number(`,"o":`, e.Offset)
+	switch {
+	case e.Key == nil:
+	case utf8.Valid(e.Key):
+		b = append(b, `,"key":`...)
+		b = appendString(b, string(e.Key))
+	default:
+		b = append(b, `,"key64":"`...)
+		b = append(base64.StdEncoding.AppendEncode(b, e.Key), '"')
+	}
+	text(`,"id":`, e.ID)
+	if e.Outcome != 0 {
+		text(`,"out":`, e.Outcome.String())
+	}
+	if e.Cause != 0 {
+		text(`,"cause":`, e.Cause.String())
+	}
+	number(`,"a":`, int64(e.Attempt))
+	number(`,"f":`, e.Fence)
+	number(`,"ord":`, e.Order)
+	number(`,"call":`, e.Call)
+	text(`,"tx":`, e.Tx)
+	at(`,"via":`, e.Via)
+	at(`,"to":`, e.To)
+	for i, r := range e.Ranges {
+		if i == 0 {
+			b = append(b, `,"r":[[`...)
+		} else {
+			b = append(b, `,[`...)
+		}
+		b = append(strconv.AppendInt(b, r.From, 10), ',')
+		b = append(strconv.AppendInt(b, r.To, 10), ']')
+	}
+	if len(e.Ranges) > 0 {
+		b = append(b, ']')
+	}
 	if e.Hash != 0 {
-		w.Hash = strconv.FormatUint(e.Hash, 16)
+		b = strconv.AppendUint(append(b, `,"h":"`...), e.Hash, 16)
+		b = append(b, '"')
 	}
-	for _, r := range e.Ranges {
-		w.Ranges = append(w.Ranges, [2]int64{r.From, r.To})
+	text(`,"class":`, e.Class)
+	text(`,"err":`, e.Err)
+	if e.Redriven {
+		b = append(b, `,"redriven":true`...)
 	}
-	return json.Marshal(w)
+	if e.Undecodable {
+		b = append(b, `,"undecodable":true`...)
+	}
+	return append(b, '}')
+}
+
+// appendString quotes a string; one that needs escapes is left to encoding/json.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(s)
+			if err != nil {
+				quoted = []byte(`""`) // a string always marshals
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Fields it does not know are ignored; a kind, outcome or cause it does not know is an error.
@@ -80,6 +154,10 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
+	return w.event(e)
+}
+
+func (w *wire) event(e *Event) error {
 	kind, err := parse(kindNames[:], w.Kind, "kind")
 	if err != nil {
 		return err

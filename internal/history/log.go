@@ -1,7 +1,6 @@
 package history
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -35,7 +34,8 @@ type Log struct {
 	mu     sync.Mutex
 	seq    int64
 	last   time.Time
-	events []Event
+	events [][]Event // in chunks: a long history is never copied to grow
+	line   []byte // of the last event, to be used again
 	err    error
 }
 
@@ -53,11 +53,8 @@ func (l *Log) Record(e Event) {
 		l.last = e.At
 	}
 	if l.Writer != nil && l.err == nil {
-		line, err := json.Marshal(e)
-		if err == nil {
-			_, err = l.Writer.Write(append(line, '\n'))
-		}
-		if err != nil {
+		l.line = append(e.appendJSON(l.line[:0]), '\n')
+		if _, err := l.Writer.Write(l.line); err != nil {
 			l.err = fmt.Errorf("write event %d of the history: %w", e.Seq, err)
 		}
 	}
@@ -65,7 +62,11 @@ func (l *Log) Record(e Event) {
 		l.Sink.Record(e)
 	}
 	if !l.Forget {
-		l.events = append(l.events, e)
+		if n := len(l.events); n == 0 || len(l.events[n-1]) == cap(l.events[n-1]) {
+			l.events = append(l.events, make([]Event, 0, min(4096, max(64, int(l.seq)))))
+		}
+		last := &l.events[len(l.events)-1]
+		*last = append(*last, e)
 	}
 }
 
@@ -73,7 +74,7 @@ func (l *Log) Record(e Event) {
 func (l *Log) Events() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.events)
+	return slices.Concat(l.events...)
 }
 
 // Len is how many events were recorded so far, kept or not.

@@ -34,8 +34,13 @@ func Scan(r io.Reader) iter.Seq2[Event, error] {
 			if line = bytes.TrimSpace(line); len(line) == 0 {
 				continue
 			}
+			var w wire // not Event, whose UnmarshalJSON would parse the line again
 			var e Event
-			if err := json.Unmarshal(line, &e); err != nil {
+			err = json.Unmarshal(line, &w)
+			if err == nil {
+				err = w.event(&e)
+			}
+			if err != nil {
 				yield(Event{}, fmt.Errorf("line %d of the history: %w", n, err))
 				return
 			}

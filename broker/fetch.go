@@ -75,7 +75,27 @@ func handleFetch(r *request) answer {
 			}
 		}
 	}
+	if f.failed() && !r.conn.wait(nil, errorDelay) {
+		return answer{close: true}
+	}
 	return answer{fetch: f.respond(r)}
+}
+
+// errorDelay is how long a fetch that read nothing and failed is answered later, about what a network would take. A client that asks again at once until
+// its metadata is new (franz-go does after FENCED_LEADER_EPOCH, when it has consumed nothing yet) would otherwise never let virtual time pass, and so
+// never come to the moment when it may ask for metadata.
+const errorDelay = time.Millisecond
+
+// failed says that nothing was read and a partition failed.
+func (f *fetch) failed() bool {
+	failed := false
+	for _, p := range f.parts {
+		if p.bytes > 0 {
+			return false
+		}
+		failed = failed || p.err != nil
+	}
+	return failed
 }
 
 // fetch is one fetch request, resolved.

@@ -35,7 +35,7 @@ type Log struct {
 	seq    int64
 	last   time.Time
 	events [][]Event // in chunks: a long history is never copied to grow
-	line   []byte // of the last event, to be used again
+	line   []byte    // of the last event, to be used again
 	err    error
 }
 

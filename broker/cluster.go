@@ -149,6 +149,8 @@ func (c *Cluster) start(cfg Config) error {
 	for _, n := range c.nodes {
 		n.serve()
 	}
+	every := c.settings.Millis("log.retention.check.interval.ms")
+	c.wg.Go(func() { c.retain(every) })
 	if cfg.Registry != nil {
 		return c.startRegistry(*cfg.Registry)
 	}

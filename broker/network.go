@@ -69,6 +69,11 @@ func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	}
 	select {
 	case l.backlog <- server:
+		select {
+		case <-l.closed: // since: nobody will accept it
+			l.reset()
+		default:
+		}
 		return client, nil
 	case <-l.closed:
 		return nil, refused
@@ -110,17 +115,21 @@ func (l *memListener) Close() error {
 		delete(l.network.listeners, string(l.addr))
 		l.network.mu.Unlock()
 		close(l.closed)
-		for {
-			select {
-			case c := <-l.backlog:
-				c.Close()
-				continue
-			default:
-			}
-			break
-		}
+		l.reset()
 	})
 	return nil
+}
+
+// reset closes the connections that wait to be accepted.
+func (l *memListener) reset() {
+	for {
+		select {
+		case c := <-l.backlog:
+			c.Close()
+		default:
+			return
+		}
+	}
 }
 
 func (l *memListener) Addr() net.Addr { return l.addr }

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +20,7 @@ import (
 type call struct {
 	out  *sordini.Record
 	rec  kgo.Record
+	used bool // by a wait, which may outlive it: not for the pool
 	done func(*sordini.Record, error)
 	size int // bytes of room
 
@@ -34,6 +36,18 @@ type call struct {
 	answered   bool
 	given      time.Time // when franz-go got it
 	lost       int64     // Producer.lost at that time
+}
+
+// pool keeps calls that are over, for others.
+var pool = sync.Pool{New: func() any { return new(call) }}
+
+// recycle gives a call back that nobody has any more.
+func (c *call) recycle() {
+	if c.used {
+		return
+	}
+	*c = call{}
+	pool.Put(c)
 }
 
 // calls is a list of calls in the order of their acceptance.

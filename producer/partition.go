@@ -88,6 +88,7 @@ func (p *partition) promised(r *kgo.Record, err error) {
 		c = c.next // a record that fails before it is buffered overtakes
 	}
 	p.given.remove(c)
+	mine := !c.answered // else somebody else may be about to tell
 	switch {
 	case err == nil:
 		p.acked++
@@ -115,6 +116,9 @@ func (p *partition) promised(r *kgo.Record, err error) {
 			p.t.p.notSent.Add(1)
 		}
 		p.t.p.left(gone)
+		if mine {
+			gone.recycle()
+		}
 	}
 }
 

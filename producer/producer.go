@@ -52,6 +52,9 @@ type Producer struct {
 	cancel context.CancelFunc
 	alarm  alarm
 
+	contractsMu sync.Mutex // guards contracts
+	contracts   map[string]sordini.Spec
+
 	backgroundMu sync.Mutex // guards ended
 	ended        bool
 	wg           sync.WaitGroup
@@ -68,7 +71,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 		return nil, err
 	}
 	cfg.source = cmp.Or(cfg.source, cluster.Name())
-	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{})}
+	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.room = room{maxRecords: cfg.maxRecords, maxBytes: cfg.maxBytes, closed: p.shut}
 	p.calls.log = p.log
@@ -113,7 +116,8 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		return
 	}
 	now := time.Now()
-	c := &call{out: r, done: done, size: len(r.Key) + len(r.Value), began: now, deadline: now.Add(p.cfg.deliveryTimeout)}
+	c := pool.Get().(*call)
+	c.out, c.done, c.size, c.began, c.deadline = r, done, len(r.Key)+len(r.Value), now, now.Add(p.cfg.deliveryTimeout)
 	c.overdue, c.takeBack = now.Add(p.cfg.deliveryTimeout/2), c.deadline.Add(-p.grace())
 	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
 	for i := range r.Headers {
@@ -122,6 +126,8 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	if c.rec.Timestamp.IsZero() {
 		c.rec.Timestamp = now
 	}
+	w, waited := ctx.Value(waitKey{}).(*wait)
+	c.used = waited
 	if err := p.room.take(ctx, c.size, c.deadline); err != nil {
 		done(r, notWritten(r.Topic, err))
 		return
@@ -137,7 +143,7 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	p.alarm.set(c.overdue)
 	t := p.topic(r.Topic)
 	t.add(c)
-	if w, ok := ctx.Value(waitKey{}).(*wait); ok {
+	if waited {
 		w.attach(r, t, c)
 	}
 }

@@ -34,11 +34,26 @@ func To[T any](p *Producer, t sordini.Topic[T]) (*Publisher[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
+	if err := p.agree(t.Spec()); err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
 	pub := &Publisher[T]{p: p, bound: bound, hint: new(atomic.Int64)}
 	if t.Type != "" {
 		pub.typ = []byte(t.Type)
 	}
 	return pub, nil
+}
+
+// agree checks a contract against the first one that was bound for the same topic.
+func (p *Producer) agree(spec sordini.Spec) error {
+	p.contractsMu.Lock()
+	defer p.contractsMu.Unlock()
+	first, ok := p.contracts[spec.Name]
+	if !ok {
+		p.contracts[spec.Name] = spec
+		return nil
+	}
+	return sordini.CheckContracts(first, spec)
 }
 
 // Send sends v and waits for the answer. It returns nil only when every in-sync replica has the record (guarantee G10); otherwise an error that wraps
@@ -112,10 +127,12 @@ func (pub *Publisher[T]) SendBatch(ctx context.Context, vs []T, opts ...SendOpti
 	return errors.Join(errs...)
 }
 
-// message is a record with room for its usual headers, made in one allocation.
+// message is a record with room for its usual headers and a small key and value, made in one allocation. It is not used again: middleware may look
+// at a record after it was answered.
 type message struct {
 	r       sordini.Record
 	headers [4]sordini.Header
+	small   [144]byte
 }
 
 // record encodes v.
@@ -127,7 +144,10 @@ func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts [
 	m := new(message)
 	r := &m.r
 	r.Topic, r.Partition, r.Offset, r.LeaderEpoch, r.Headers = name, -1, -1, -1, m.headers[:0]
-	buf := make([]byte, 0, max(pub.hint.Load(), 32))
+	buf := m.small[:0]
+	if hint := pub.hint.Load(); hint > int64(len(m.small)) {
+		buf = make([]byte, 0, hint+hint/16)
+	}
 	if pub.bound.Keyed() {
 		var err error
 		if buf, err = pub.bound.AppendKey(ctx, buf, v, &r.Headers); err != nil {
@@ -149,8 +169,8 @@ func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts [
 	case !pub.bound.Keyed():
 		return nil, notWritten(name, fmt.Errorf("the contract of topic %q is sordini.Unkeyed: without a key there is nothing to delete: %w", name, sordini.ErrContract))
 	}
-	if int64(len(buf)) != pub.hint.Load() {
-		pub.hint.Store(int64(len(buf)))
+	if n := int64(len(buf)); n != pub.hint.Load() && max(n, pub.hint.Load()) > int64(len(m.small)) {
+		pub.hint.Store(n)
 	}
 	if pub.typ != nil {
 		r.Headers.Set(sordini.HeaderType, pub.typ)

@@ -136,10 +136,11 @@ func (t *topic) next(parts []*partition, size int) *partition {
 	defer t.stickyMu.Unlock()
 	t.stickyBytes += size
 	if t.sticky == nil || t.stickyBytes > stickyBytes || t.sticky.busy() {
-		old := t.sticky
-		for range len(parts) {
-			t.sticky = parts[rand.IntN(len(parts))]
-			if t.sticky != old && !t.sticky.busy() {
+		old, from := t.sticky, rand.IntN(len(parts))
+		t.sticky = parts[from]
+		for i := range parts {
+			if p := parts[(from+i)%len(parts)]; p != old && !p.busy() {
+				t.sticky = p
 				break
 			}
 		}

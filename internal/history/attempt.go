@@ -91,13 +91,10 @@ func (p *groupPart) attemptStart(c *Checker, e *Event) {
 	rec.attempt[i] = uint8(max(0, min(255, e.Attempt)))
 	rec.flags[i] &^= resultMask
 	rec.started[i], cpy.started[j] = c.seq, c.seq
-	if e.Via != nil {
-		rec.flags[i] &^= copyCurrent
-	}
 	if cpy.owner[j] != int32(own) {
 		cpy.flags[j] &^= copyCurrent
 	}
-	rec.owner[i], cpy.owner[j] = int32(own), int32(own)
+	cpy.owner[j] = int32(own)
 }
 
 // mayStart judges whether the member may call a handler of this partition at all (G5, and the fence of G3). It returns the ownership that the attempt
@@ -127,7 +124,6 @@ func (p *groupPart) mayDeliver(c *Checker, e *Event, q *groupPart, at int64, own
 	f := cpy.flags[j]
 	ended := cpy.end[j]
 	switch {
-	case e.Redriven && e.Via == nil:
 	case q.isCovered(at) && f&copyEnded != 0:
 		c.violate(G7, []uint32{ended, c.seq}, "%s: handled again although an acknowledged commit covers it", q.record(at))
 	case f&copyCurrent != 0 && cpy.owner[j] == int32(own):
@@ -243,8 +239,8 @@ func (p *groupPart) attemptEnd(c *Checker, e *Event) {
 		cause = a.cause
 	}
 	rec, i := p.records.at(e.Offset)
-	if rec.owner[i] != k.owner || rec.started[i] != a.start {
-		return // a later ownership has the record
+	if rec.started[i] != a.start {
+		return // a later ownership has started it, or another copy of it
 	}
 	rec.flags[i] &^= resultMask
 	switch {
@@ -252,13 +248,11 @@ func (p *groupPart) attemptEnd(c *Checker, e *Event) {
 	case e.Outcome == Succeeded:
 		rec.flags[i] |= resultOK
 	case cause == CauseDraining:
-		rec.flags[i] |= resultCancelled | recordCut
+		rec.flags[i] |= resultFailed | recordCut
 		if a.inbox != nil {
 			cpy, j := a.inbox.records.at(a.at)
 			cpy.flags[j] |= recordCut
 		}
-	case e.Outcome == Cancelled:
-		rec.flags[i] |= resultCancelled
 	default:
 		rec.flags[i] |= resultFailed
 	}

@@ -11,7 +11,7 @@ import (
 
 // Histories that break a guarantee, made by hand. Each must be reported under exactly the guarantees that it breaks, with the events that prove it.
 func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
-	three := "accepted 0 a\naccepted 1 b\naccepted 2 a\nassigned m1 1\n"
+	three := three + "assigned m1 1\n"
 	owing := Options{Groups: []Group{{Name: "billing", Topics: []string{"orders"}}}}
 	for _, c := range []struct {
 		name    string
@@ -117,6 +117,9 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 			"commits m1 1\nend m1 clean", want: "G6", proof: "handled"},
 		{name: "a draining attempt is committed", history: "accepted 0 a\nassigned m1 1\nstart m1 0\ndrain m1\ncancelled m1 0 draining\ncommits m1 1\nend m1 clean\n" +
 			"assigned m2 2\n" + handle("m2", 0), want: "G6", proof: "committed"},
+		{name: "a draining attempt of the inbox is committed", history: "accepted 0 a\nassigned m1 1\nstart m1 0\nerror m1 0\nhanded m1 0 4\ncommits m1 1\n" +
+			"start m1 0 2 via=4\ndrain m1\ncancelled m1 0 draining\ncommits m1 5 inbox\nend m1 clean\nassigned m2 2\nstart m2 0 2 via=4\nok m2 0\nhandled m2 0 via=4",
+			want: "G6", proof: "retry[0]@4"},
 		{name: "cut before the deadline", history: "accepted 0 a\nassigned m1 1\nstart m1 0\ndrain m1\n+19s\ncancel m1 0 draining\ncancelled m1 0 draining\nend m1 clean\n" +
 			"assigned m2 2\n" + handle("m2", 0), opts: Options{DrainTimeout: 20 * time.Second}, want: "G6", proof: "not after 20s"},
 		{name: "cut by draining without draining", history: "accepted 0 a\nassigned m1 1\nstart m1 0\ncancelled m1 0 draining\nend m1 clean\nassigned m2 2\n" +

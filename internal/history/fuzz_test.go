@@ -38,6 +38,20 @@ func TestNoHistoryMakesTheCheckerPanic(t *testing.T) {
 	}
 }
 
+func TestInboxesThatNameEachOtherEnd(t *testing.T) {
+	a, b := Place{"a", 0, 1}, Place{"b", 0, 1}
+	r := Check([]Event{
+		{Kind: Assigned, Group: "g", Member: "m", Topic: "a", Fence: 1},
+		{Kind: Ended, Outcome: Skipped, Group: "g", Member: "m", Topic: "a", Offset: 1, Via: &b},
+		{Kind: Ended, Outcome: Skipped, Group: "g", Member: "m", Topic: "b", Offset: 1, Via: &a},
+		{Kind: CommitStart, Group: "g", Member: "m", Topic: "a", Offset: 2},
+		{Kind: Commit, Group: "g", Member: "m", Topic: "a", Offset: 2},
+	}, Options{})
+	if r.Events != 5 {
+		t.Error(r)
+	}
+}
+
 // Whatever can be read can be written, and is the same when read again; and can be judged.
 func FuzzRead(f *testing.F) {
 	for _, e := range []Event{full(), {Kind: Accepted}, {Kind: Scanned, Ranges: []Range{{1, 2}}}, {Kind: Found, Key: []byte{0xff}}} {

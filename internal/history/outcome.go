@@ -27,11 +27,11 @@ func (p *groupPart) ended(c *Checker, e *Event) {
 		}
 		return
 	}
-	switch result, mine := rec.flags[i]&resultMask, rec.started[i] != 0 && rec.owner[i] == int32(own); {
+	switch result, mine := rec.flags[i]&resultMask, cpy.started[j] != 0 && cpy.started[j] == rec.started[i] && cpy.owner[j] == int32(own); {
 	case rec.flags[i]&recordCut != 0:
 		c.violate(G6, []uint32{rec.started[i], c.seq}, "%s: its attempt was cut by draining, and it ended all the same (%s)", p.record(e.Offset), e.Outcome)
 		rec.flags[i] &^= recordCut
-	case e.Outcome == Handled && mine && (result == resultFailed || result == resultCancelled):
+	case e.Outcome == Handled && mine && result == resultFailed:
 		c.violate(G1, []uint32{rec.started[i], c.seq}, "%s: ended as handled, and its last attempt failed", p.record(e.Offset))
 	case e.Outcome == Handled && mine && result == 0 && cpy.flags[j]&copyCurrent == 0:
 		c.violate(G1, []uint32{rec.started[i], c.seq}, "%s: ended as handled while its attempt runs", p.record(e.Offset))

@@ -119,7 +119,7 @@ func (p *groupPart) find(c *Checker, member int32, fence int64) int {
 // owns says whether a member owns the partition now; of an inbox, the partition it belongs to.
 func (p *groupPart) owns(member int32) (bool, *owner) {
 	if p.source != nil {
-		return p.source.owns(member)
+		p = p.source
 	}
 	for i := len(p.owners) - 1; i >= 0; i-- {
 		if o := &p.owners[i]; o.member == member || o.member == anyone && len(p.owners) == 1 {

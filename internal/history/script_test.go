@@ -17,7 +17,7 @@ import (
 //	start m1 3 [2]          attempt 2 of record 3 (its key as accepted); then: fence=5 call=7 via=9 redriven key=a
 //	cancel m1 3 revoked
 //	ok m1 3 [cause], error m1 3 [cause], cancelled m1 3 [cause]
-//	handled m1 3, dead m1 3 [class], skipped m1 3, handed m1 3 9 (to the inbox at 9); then: via=9 tx=t1 redriven
+//	handled m1 3, dead m1 3 [class], skipped m1 3, handed m1 3 9 (to the inbox at 9), folded m1 3; then: via=9 tx=t1 redriven
 //	acked m1 3 0            dead letter at 0
 //	redrive 3 9
 //	asks m1 4 6-8           commit.start; then: call=1 tx=t1 inbox
@@ -156,10 +156,10 @@ func tell(t testing.TB, text string) []Event {
 				t.Fatal(err)
 			}
 			e.Cause = Cause(c)
-		case "handled", "dead", "skipped", "handed":
+		case "handled", "dead", "skipped", "handed", "folded":
 			record()
 			e.Kind = Ended
-			e.Outcome = map[string]Outcome{"handled": Handled, "dead": Dead, "skipped": Skipped, "handed": Handed}[words[0]]
+			e.Outcome = map[string]Outcome{"handled": Handled, "dead": Dead, "skipped": Skipped, "handed": Handed, "folded": Folded}[words[0]]
 			if e.Outcome == Handed {
 				e.To = &Place{"orders.billing.retry", 0, num(t, arg(2))}
 			}

@@ -26,8 +26,9 @@ type engine struct {
 	copies bool            // attempts get copies of their record: there is middleware that might write to it
 	text   string          // for dead letters: who wrote them
 
-	cl   *kgo.Client // the member
-	side *kgo.Client // writes dead letters, asks about topics
+	cl    *kgo.Client        // the member
+	abort context.CancelFunc // ends what cl still has under way
+	side  *kgo.Client        // writes dead letters, asks about topics
 
 	budget *budget
 	pool   *pool

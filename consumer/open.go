@@ -42,7 +42,10 @@ func (e *engine) open(ctx context.Context) error {
 	for i, t := range e.topics {
 		topics[i] = t.name
 	}
+	var alive context.Context
+	alive, e.abort = context.WithCancel(context.Background())
 	e.cl, err = e.g.cluster.NewClient(
+		kgo.WithContext(alive),
 		kgo.ConsumerGroup(e.g.name),
 		kgo.ConsumeTopics(topics...),
 		kgo.DisableAutoCommit(),
@@ -71,6 +74,7 @@ func (e *engine) open(ctx context.Context) error {
 	)
 	close(e.joined)
 	if err != nil {
+		e.abort()
 		e.side.CloseAllowingRebalance()
 		return err
 	}
@@ -98,12 +102,13 @@ func (e *engine) learn(ctx context.Context) {
 	}
 }
 
-// close leaves the group and closes both clients. A broker that does not answer costs leaveTimeout, and one more second for each client.
+// close leaves the group and closes both clients. Brokers that do not answer cost leaveTimeout, and one more second for each client: closing says goodbye to
+// every broker that was fetched from, and would wait for connections to those that hang. The group is left by Close and nowhere else: a second leave may
+// come after Close's own last poll, and would wait for ever.
 func (e *engine) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
-	defer cancel()
-	e.cl.AllowRebalance()
-	_ = e.cl.LeaveGroupContext(ctx) // the member's session ends by itself where this does not arrive
+	late := time.AfterFunc(leaveTimeout, e.abort) // the member's session ends by itself where the leave does not arrive
 	e.cl.CloseAllowingRebalance()
+	late.Stop()
+	e.abort()
 	e.side.CloseAllowingRebalance()
 }

@@ -1,0 +1,93 @@
+package guarantee
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/sordini-go/sordini"
+)
+
+// network is one service's own way to the cluster. Cutting it is how a scenario kills a member inside one process: to the brokers it has gone, and to it
+// they have.
+type network struct {
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu    sync.Mutex
+	conns map[*trackedConn]struct{}
+	isCut bool
+}
+
+var errCut = errors.New("the network is cut")
+
+// over returns the cluster reached over n.
+func (n *network) over(c sordini.Cluster, client string) sordini.Cluster {
+	n.dial = c.Dial
+	if n.dial == nil {
+		n.dial = new(net.Dialer).DialContext
+	}
+	n.conns = map[*trackedConn]struct{}{}
+	c.Dial, c.ClientID = n.connect, client
+	return c
+}
+
+func (n *network) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	isCut := n.isCut
+	n.mu.Unlock()
+	if isCut {
+		return nil, errCut
+	}
+	inner, err := n.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &trackedConn{Conn: inner, network: n}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isCut {
+		inner.Close()
+		return nil, errCut
+	}
+	n.conns[c] = struct{}{}
+	return c, nil
+}
+
+// cut ends every connection and lets none be made.
+func (n *network) cut() {
+	n.mu.Lock()
+	n.isCut = true
+	conns := n.conns
+	n.conns = map[*trackedConn]struct{}{}
+	n.mu.Unlock()
+	for c := range conns {
+		c.Conn.Close()
+	}
+}
+
+// heal lets connections be made again.
+func (n *network) heal() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.isCut = false
+}
+
+// open returns how many connections are open.
+func (n *network) open() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.conns)
+}
+
+type trackedConn struct {
+	net.Conn
+	network *network
+}
+
+func (c *trackedConn) Close() error {
+	c.network.mu.Lock()
+	delete(c.network.conns, c)
+	c.network.mu.Unlock()
+	return c.Conn.Close()
+}

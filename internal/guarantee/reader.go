@@ -1,0 +1,304 @@
+package guarantee
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/internal/admin"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// found is a record as the independent reader found it.
+type found struct {
+	*kgo.Record
+	source place // of a dead letter: where its headers say it came from
+	group  string
+}
+
+// read reads topics from their start to their end with a plain franz-go client, and nothing of the SDK, and records what it found.
+func (sc *scene) read(topics ...string) []found {
+	sc.t.Helper()
+	ctx, cancel := sc.patience()
+	defer cancel()
+	starts, ends := sc.offsets(ctx, topics, -2), sc.offsets(ctx, topics, -1)
+	positions, left := map[string]map[int32]kgo.Offset{}, 0
+	for at, end := range ends {
+		if starts[at] < end {
+			if positions[at.topic] == nil {
+				positions[at.topic] = map[int32]kgo.Offset{}
+			}
+			positions[at.topic][at.partition] = kgo.NewOffset().At(starts[at])
+			left++
+		}
+	}
+	var all []found
+	if left > 0 {
+		all = sc.readUntil(ctx, positions, ends, left)
+	}
+	for at, end := range ends {
+		if starts[at] < end {
+			sc.log.Record(history.Event{Kind: history.Scanned, Topic: at.topic, Partition: at.partition, Ranges: []history.Range{{From: starts[at], To: end}}})
+		}
+	}
+	return all
+}
+
+func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]kgo.Offset, ends map[place]int64, left int) (all []found) {
+	sc.t.Helper()
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(sc.target.Direct.Brokers...), kgo.ClientID("independent-reader"), kgo.ConsumePartitions(positions),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond), dialer(sc.target.Direct.Dial),
+	)
+	if err != nil {
+		sc.t.Fatalf("independent reader: %v", err)
+	}
+	defer cl.Close()
+	for left > 0 {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			sc.t.Fatalf("independent reader: %d partitions are not at their end: %v", left, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			end := ends[place{r.Topic, r.Partition, 0}]
+			if r.Offset >= end {
+				return
+			}
+			if r.Offset == end-1 {
+				left--
+			}
+			f := understand(r)
+			all = append(all, f)
+			sc.log.Record(f.event())
+		})
+	}
+	return all
+}
+
+// understand reads who the record is: of a dead letter, from its headers.
+func understand(r *kgo.Record) found {
+	f := found{Record: r, source: place{r.Topic, r.Partition, r.Offset}}
+	h := headers(r)
+	if topic, ok := h["dlt-topic"]; ok {
+		partition, err1 := strconv.ParseInt(h["dlt-partition"], 10, 32)
+		offset, err2 := strconv.ParseInt(h["dlt-offset"], 10, 64)
+		if err1 == nil && err2 == nil {
+			f.source, f.group = place{topic, int32(partition), offset}, h["dlt-group"]
+		}
+	}
+	return f
+}
+
+// id is the identity that its producer gave it.
+func (f found) id() string {
+	var it Item
+	if err := json.Unmarshal(f.Value, &it); err == nil && it.ID != "" {
+		return it.ID
+	}
+	return headers(f.Record)["id"]
+}
+
+func (f found) event() history.Event {
+	e := history.Event{
+		Kind: history.Found, Topic: f.source.topic, Partition: f.source.partition, Offset: f.source.offset, Group: f.group, ID: f.id(), Key: f.Key,
+		Hash: history.HashValue(f.Value),
+	}
+	if f.group != "" {
+		e.Via = &history.Place{Topic: f.Topic, Partition: f.Partition, Offset: f.Offset}
+	}
+	return e
+}
+
+// headers are the record's; of several with one name, the first.
+func headers(r *kgo.Record) map[string]string {
+	m := map[string]string{}
+	for _, h := range r.Headers {
+		if _, ok := m[h.Key]; !ok {
+			m[h.Key] = string(h.Value)
+		}
+	}
+	return m
+}
+
+// offsets lists each partition's offset: -2 is the earliest, -1 the end (the last stable offset).
+func (sc *scene) offsets(ctx context.Context, topics []string, timestamp int64) map[place]int64 {
+	sc.t.Helper()
+	meta := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		meta.Topics = append(meta.Topics, t)
+	}
+	resp, err := meta.RequestWith(ctx, sc.admin)
+	if err != nil {
+		sc.t.Fatalf("independent reader: %v", err)
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.IsolationLevel = 1
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			sc.t.Fatalf("independent reader: topic %v: %v", t.Topic, err)
+		}
+		rt := kmsg.NewListOffsetsRequestTopic()
+		rt.Topic = *t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewListOffsetsRequestTopicPartition()
+			rp.Partition, rp.Timestamp = p.Partition, timestamp
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		req.Topics = append(req.Topics, rt)
+	}
+	listed, err := req.RequestWith(ctx, sc.admin)
+	if err != nil {
+		sc.t.Fatalf("independent reader: %v", err)
+	}
+	offsets := map[place]int64{}
+	for _, t := range listed.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				sc.t.Fatalf("independent reader: %s[%d]: %v", t.Topic, p.Partition, err)
+			}
+			offsets[place{t.Topic, p.Partition, 0}] = p.Offset
+		}
+	}
+	return offsets
+}
+
+// committed asks the group's coordinator what is committed, with no help of the SDK: -1 where nothing is.
+func (sc *scene) committed(group string, tp *topic) []int64 {
+	sc.t.Helper()
+	ctx, cancel := sc.patience()
+	defer cancel()
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Group = group
+	rt := kmsg.NewOffsetFetchRequestTopic()
+	rt.Topic = tp.Name
+	rg := kmsg.NewOffsetFetchRequestGroup()
+	rg.Group = group
+	gt := kmsg.NewOffsetFetchRequestGroupTopic()
+	gt.Topic = tp.Name
+	for p := range tp.partitions {
+		rt.Partitions = append(rt.Partitions, int32(p))
+		gt.Partitions = append(gt.Partitions, int32(p))
+	}
+	cluster, err := admin.Metadata(ctx, sc.admin, tp.Name)
+	if err != nil {
+		sc.t.Fatalf("fetch the offsets of %s: %v", group, err)
+	}
+	gt.TopicID = cluster.Topic(tp.Name).ID
+	req.Topics, rg.Topics = []kmsg.OffsetFetchRequestTopic{rt}, []kmsg.OffsetFetchRequestGroupTopic{gt}
+	req.Groups = append(req.Groups, rg)
+	offsets := make([]int64, tp.partitions)
+	for {
+		resp, err := req.RequestWith(ctx, sc.admin)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		if err == nil {
+			for _, g := range resp.Groups {
+				if err = kerr.ErrorForCode(g.ErrorCode); err != nil {
+					break
+				}
+				for _, t := range g.Topics {
+					for _, p := range t.Partitions {
+						offsets[p.Partition] = p.Offset
+					}
+				}
+			}
+			for _, t := range resp.Topics {
+				for _, p := range t.Partitions {
+					offsets[p.Partition] = p.Offset
+				}
+			}
+		}
+		if err == nil {
+			return offsets
+		}
+		if !kerr.IsRetriable(err) || ctx.Err() != nil {
+			sc.t.Fatalf("fetch the offsets of %s: %v", group, err)
+		}
+		sc.hold(50 * time.Millisecond)
+	}
+}
+
+// judge ends the services, reads the topics and their dead letters, and lets the checker judge the history.
+func (sc *scene) judge() {
+	sc.t.Helper()
+	if sc.judged {
+		return
+	}
+	sc.judged = true
+	for _, in := range sc.injected {
+		in.Remove()
+	}
+	for i := len(sc.repairs) - 1; i >= 0; i-- {
+		sc.repairs[i]()
+	}
+	sc.repairs = nil
+	for _, m := range sc.members {
+		m.abandon()
+	}
+	for _, s := range sc.sources {
+		s.abandon()
+	}
+	topics := map[string]bool{}
+	for _, tp := range sc.topics {
+		topics[tp.Name] = true
+	}
+	for _, name := range sc.companions() {
+		topics[name] = true
+	}
+	if len(topics) > 0 {
+		for _, f := range sc.read(slices.Sorted(maps.Keys(topics))...) {
+			if sc.inspect != nil {
+				sc.inspect(f)
+			}
+		}
+	}
+	report := history.Check(sc.log.Events(), sc.judgement)
+	if err := report.Err(); err != nil {
+		sc.t.Errorf("%v", err)
+	}
+}
+
+// companions returns the dead-letter topics of the scene's groups that are there.
+func (sc *scene) companions() (names []string) {
+	sc.t.Helper()
+	ctx, cancel := sc.patience()
+	defer cancel()
+	resp, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, sc.admin)
+	if err != nil {
+		sc.t.Fatalf("list topics: %v", err)
+	}
+	for _, t := range resp.Topics {
+		for _, g := range sc.judgement.Groups {
+			for _, tp := range sc.topics {
+				if t.Topic != nil && *t.Topic == sc.deadLetters(tp, g.Name) {
+					names = append(names, *t.Topic)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// deadLetters is the name of a group's dead-letter topic; the scene's names need no escaping.
+func (sc *scene) deadLetters(tp *topic, group string) string {
+	return fmt.Sprintf("%s.%s.dlt", tp.Name, group)
+}
+
+func dialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) kgo.Opt {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return kgo.Dialer(dial)
+}

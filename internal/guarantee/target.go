@@ -1,0 +1,102 @@
+package guarantee
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini"
+)
+
+// Kind is what a target is.
+type Kind uint8
+
+// The kinds; a scenario's Targets is a set of them.
+const (
+	Reference Kind = 1 << iota // package broker
+	Kafka                      // Apache Kafka
+)
+
+func (k Kind) String() string {
+	switch k {
+	case Reference:
+		return "reference"
+	case Kafka:
+		return "kafka"
+	case Reference | Kafka:
+		return "reference and kafka"
+	}
+	return "nothing"
+}
+
+// Target is a cluster of at least three brokers that a scenario runs on, with the means to break it.
+type Target struct {
+	Kind    Kind
+	Brokers int             // node ids are 1 to Brokers
+	Cluster sordini.Cluster // how services reach it: where faults happen
+	Direct  sordini.Cluster // how the independent reader and the suite's own requests reach it: where none do
+	Faults  Faults
+
+	// Patience bounds each wait for something that must happen; it is generous, since the clock is no witness.
+	Patience time.Duration
+}
+
+// pause is how long a hung broker hangs: long enough that its leaderships move.
+func (t *Target) pause() time.Duration { return t.Patience / 6 }
+
+// Faults is what a target can do to itself. Every method must work: an error fails the scenario.
+type Faults interface {
+	// Inject lets requests go wrong until it is removed, or has met its count.
+	Inject(f Fault) (Injected, error)
+
+	// Kill ends a broker as a crash does, Stop in order; Start brings it back and returns when it serves.
+	Kill(ctx context.Context, broker int32) error
+	Stop(ctx context.Context, broker int32) error
+	Start(ctx context.Context, broker int32) error
+	// Pause freezes a broker with its connections open, Resume lets it go on.
+	Pause(ctx context.Context, broker int32) error
+	Resume(ctx context.Context, broker int32) error
+
+	// Leader and Coordinator say which broker it is now.
+	Leader(ctx context.Context, topic string, partition int32) (int32, error)
+	Coordinator(ctx context.Context, group string) (int32, error)
+	// MoveLeader and MoveCoordinator return when it is the one named.
+	MoveLeader(ctx context.Context, topic string, partition, to int32) error
+	MoveCoordinator(ctx context.Context, group string, to int32) error
+}
+
+// Action is what a Fault does to a request.
+type Action uint8
+
+// The actions.
+const (
+	Refuse       Action = iota + 1 // answer with Fault.Code, and do not apply
+	DropResponse                   // apply, then end the connection in place of answering
+	CutResponse                    // apply, then end the connection in the middle of the answer
+	Delay                          // wait for Fault.Delay first
+	Stall                          // neither apply nor answer, until the client gives up
+)
+
+// Any is every partition.
+const Any int32 = -1
+
+// Fault says which requests go wrong and how. Empty fields match everything.
+type Fault struct {
+	API       kmsg.Key // Produce, Fetch, OffsetCommit, JoinGroup …
+	Topic     string   // of Produce, Fetch, OffsetCommit
+	Partition int32    // of Topic; Any for all
+	Client    string   // the client id
+
+	Count int // how many requests; 0 until it is removed
+	Do    Action
+	Code  int16         // of Refuse
+	Delay time.Duration // of Delay
+}
+
+// Injected is a fault at work.
+type Injected interface {
+	Hits() int
+	Wait(ctx context.Context, n int) error
+	Remove()
+}

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/sordini-go/sordini/integration/process"
 	"github.com/sordini-go/sordini/integration/realkafka"
 )
 
@@ -50,24 +51,19 @@ func run(ctx context.Context, c *checks) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for name, pkg := range map[string]string{"sordini": "./cmd/sordini", "order-service": "./examples/order-service"} {
-		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, name), pkg)
-		build.Dir = ".."
-		build.Stdout, build.Stderr = os.Stdout, os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build %s: %w", pkg, err)
-		}
+	if err := process.Build(ctx, dir, "cmd/sordini", "examples/order-service"); err != nil {
+		return err
 	}
 	return errors.Join(onReference(ctx, dir, c), onKafka(ctx, dir, c))
 }
 
 func onReference(ctx context.Context, dir string, c *checks) error {
-	b, err := start(ctx, filepath.Join(dir, "sordini"), "broker", "--listen", "127.0.0.1:0", "--brokers", "3")
+	b, err := process.Start(ctx, filepath.Join(dir, "sordini"), "broker", "--listen", "127.0.0.1:0", "--brokers", "3")
 	if err != nil {
 		return fmt.Errorf("reference broker: %w", err)
 	}
-	defer b.kill()
-	addrs, err := b.line(ctx, `(127\.0\.0\.1:\d+(?:,127\.0\.0\.1:\d+)*)`)
+	defer b.Kill()
+	addrs, err := b.Line(ctx, `(127\.0\.0\.1:\d+(?:,127\.0\.0\.1:\d+)*)`)
 	if err != nil {
 		return fmt.Errorf("reference broker: %w", err)
 	}
@@ -80,5 +76,5 @@ func onKafka(ctx context.Context, dir string, c *checks) error {
 		return err
 	}
 	defer k.Close()
-	return scenario(ctx, "Apache Kafka "+realkafka.DefaultVersion, dir, join(k.Addrs()), c)
+	return scenario(ctx, "Apache Kafka "+realkafka.DefaultVersion, dir, strings.Join(k.Addrs(), ","), c)
 }

@@ -9,18 +9,20 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sordini-go/sordini/integration/process"
 )
 
 // scenario is what a foreign client's user does beside a Go service: read its records, and send it some.
 func scenario(ctx context.Context, target, dir, brokers string, c *checks) error {
 	began, failed := time.Now(), c.failed
 	ledger := filepath.Join(dir, strings.Fields(target)[0]+"-ledger.jsonl")
-	service, err := start(ctx, filepath.Join(dir, "order-service"), "-brokers", brokers, "-listen", "127.0.0.1:0", "-ledger", ledger)
+	service, err := process.Start(ctx, filepath.Join(dir, "order-service"), "-brokers", brokers, "-listen", "127.0.0.1:0", "-ledger", ledger)
 	if err != nil {
 		return err
 	}
-	defer service.kill()
-	orders, err := service.line(ctx, `(http://\S+/orders)`)
+	defer service.Kill()
+	orders, err := service.Line(ctx, `(http://\S+/orders)`)
 	if err != nil {
 		return fmt.Errorf("%s: %w", target, err)
 	}
@@ -36,12 +38,13 @@ func scenario(ctx context.Context, target, dir, brokers string, c *checks) error
 		return fmt.Errorf("%s: kafkajs: %w", target, err)
 	}
 
-	c.that(service.stop(ctx) == nil, "%s: the order-service did not end with status 0: %v", target, service.err)
-	out, err := output(ctx, "", filepath.Join(dir, "order-service"), "-brokers", brokers, "-verify", ledger, "-json")
+	stopped := service.Stop(ctx)
+	c.that(stopped == nil, "%s: the order-service did not end with status 0: %v", target, stopped)
+	out, err := process.Output(ctx, "", filepath.Join(dir, "order-service"), "-brokers", brokers, "-verify", ledger, "-json")
 	var report struct{ Accepted, Lost int }
 	c.that(err == nil && json.Unmarshal([]byte(out), &report) == nil && report.Accepted == 1 && report.Lost == 0, "%s: -verify: %v %s", target, err, out)
 	if c.failed > failed {
-		fmt.Printf("%s: the order-service printed:\n%s", target, service.rest())
+		fmt.Printf("%s: the order-service printed:\n%s", target, service.Rest())
 	}
 	fmt.Printf("%s: done in %s\n", target, time.Since(began).Round(100*time.Millisecond))
 	return nil
@@ -102,7 +105,7 @@ func handled(ctx context.Context, orders, id string) (map[string]string, error) 
 
 // kcat reads the order that the service published, with its headers, and places one.
 func kcat(ctx context.Context, target, brokers, orders, id string, c *checks) error {
-	out, err := output(ctx, "", "kcat", "-b", brokers, "-C", "-t", "orders", "-o", "beginning", "-e", "-q", "-f", "%k|%h|%s\\n")
+	out, err := process.Output(ctx, "", "kcat", "-b", brokers, "-C", "-t", "orders", "-o", "beginning", "-e", "-q", "-f", "%k|%h|%s\\n")
 	if err != nil {
 		return err
 	}
@@ -118,13 +121,13 @@ func kcat(ctx context.Context, target, brokers, orders, id string, c *checks) er
 
 	mine := "kcat-order"
 	value := `{"id":"` + mine + `","customer":"kcat","card":"declined","country":"Norway","cents":1}`
-	if _, err := output(ctx, mine+"|"+value+"\n", "kcat", "-b", brokers, "-P", "-t", "orders", "-K", "|", "-H", "correlation-id=cid-kcat", "-X", "enable.idempotence=true"); err != nil {
+	if _, err := process.Output(ctx, mine+"|"+value+"\n", "kcat", "-b", brokers, "-P", "-t", "orders", "-K", "|", "-H", "correlation-id=cid-kcat", "-X", "enable.idempotence=true"); err != nil {
 		return err
 	}
 	groups, err := handled(ctx, orders, mine)
 	c.that(err == nil && groups["payment"] == "dead" && groups["shipping"] == "shipped", "%s: kcat's order: %v %v", target, groups, err)
 
-	out, err = output(ctx, "", "kcat", "-b", brokers, "-C", "-t", "orders.payment.dlt", "-o", "beginning", "-e", "-q", "-f", "%k|%h|%s\\n")
+	out, err = process.Output(ctx, "", "kcat", "-b", brokers, "-C", "-t", "orders.payment.dlt", "-o", "beginning", "-e", "-q", "-f", "%k|%h|%s\\n")
 	c.that(err == nil && strings.Contains(out, value) && strings.Contains(out, "dlt-error-class=permanent") && strings.Contains(out, "correlation-id=cid-kcat"),
 		"%s: kcat sees dead letters %q %v", target, out, err)
 	return nil
@@ -132,7 +135,7 @@ func kcat(ctx context.Context, target, brokers, orders, id string, c *checks) er
 
 // kafkajs does the same as a group with a client in another language.
 func kafkajs(ctx context.Context, target, brokers, orders, id string, c *checks) error {
-	out, err := output(ctx, "", "node", "clients/kafkajs/order.js", brokers, id, "kafkajs-order")
+	out, err := process.Output(ctx, "", "node", "clients/kafkajs/order.js", brokers, id, "kafkajs-order")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-package main
+// Package process runs the project's programs and foreign clients beside a scenario.
+package process
 
 import (
 	"bufio"
@@ -6,21 +7,24 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// process is a program that runs beside the scenario, with its output as lines.
-type process struct {
+// Process is a program that runs beside the scenario, with its output as lines.
+type Process struct {
 	cmd   *exec.Cmd
 	lines chan string
 	done  chan struct{}
 	err   error
 }
 
-func start(ctx context.Context, name string, args ...string) (*process, error) {
+// Start starts a program. It is killed when ctx ends.
+func Start(ctx context.Context, name string, args ...string) (*Process, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
@@ -28,7 +32,7 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, lines: make(chan string, 10_000), done: make(chan struct{})}
+	p := &Process{cmd: cmd, lines: make(chan string, 10_000), done: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		_ = w.Close()
@@ -46,8 +50,8 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// line waits for a line that matches and returns the first group.
-func (p *process) line(ctx context.Context, pattern string) (string, error) {
+// Line waits for a line that matches and returns the first group.
+func (p *Process) Line(ctx context.Context, pattern string) (string, error) {
 	re := regexp.MustCompile(pattern)
 	var seen []string
 	timeout := time.After(60 * time.Second)
@@ -69,8 +73,8 @@ func (p *process) line(ctx context.Context, pattern string) (string, error) {
 	}
 }
 
-// stop sends SIGTERM and returns how the process ended.
-func (p *process) stop(ctx context.Context) error {
+// Stop sends SIGTERM and returns how the process ended.
+func (p *Process) Stop(ctx context.Context) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -82,8 +86,8 @@ func (p *process) stop(ctx context.Context) error {
 	}
 }
 
-// rest returns what the process printed since the last line.
-func (p *process) rest() string {
+// Rest returns what the process printed since the last line.
+func (p *Process) Rest() string {
 	var b strings.Builder
 	for {
 		select {
@@ -98,13 +102,14 @@ func (p *process) rest() string {
 	}
 }
 
-func (p *process) kill() {
+// Kill sends SIGKILL and waits for the end.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// output runs a program to its end.
-func output(ctx context.Context, stdin, name string, args ...string) (string, error) {
+// Output runs a program to its end, 90 seconds at most, and returns what it wrote to its standard output.
+func Output(ctx context.Context, stdin, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -118,4 +123,18 @@ func output(ctx context.Context, stdin, name string, args ...string) (string, er
 	return string(out), nil
 }
 
-func join(addrs []string) string { return strings.Join(addrs, ",") }
+// Build builds packages of the root module into dir, each under its folder's name.
+func Build(ctx context.Context, dir string, packages ...string) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/sordini-go/sordini").Output()
+	if err != nil {
+		return fmt.Errorf("find the root module: %w", err)
+	}
+	for _, pkg := range packages {
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, path.Base(pkg)), "./"+pkg)
+		cmd.Dir = strings.TrimSpace(string(root))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	return nil
+}

@@ -272,7 +272,7 @@ func authorization(a About) [3]string {
 		resource = "the resource"
 	}
 	need := map[string]string{
-		"produce": "Write", "fetch": "Read", "describe": "Describe", "commit": "Read", "create topic": "Create", "join": "Read", "describe configuration": "DescribeConfigs",
+		"produce": "Write", "fetch": "Read", "describe": "Describe", "read": "Read", "commit": "Read", "create topic": "Create", "join": "Read", "describe configuration": "DescribeConfigs",
 	}[op]
 	grant := "--operation " + orName(need, "Read|Write|Describe|Create")
 	switch {

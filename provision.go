@@ -74,7 +74,7 @@ func provision(ctx context.Context, cluster Cluster, cl *kgo.Client, specs []Spe
 	var errs []error
 	for _, s := range specs {
 		switch t := meta.Topic(s.Name); {
-		case t.Exists():
+		case t.Exists(), errors.Is(t.Err, kerr.LeaderNotAvailable): // the latter: somebody is creating it right now
 			present = append(present, s)
 		case errors.Is(t.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, s)

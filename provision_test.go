@@ -220,3 +220,17 @@ func TestEnsureTopicsEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestEnsureTopicsWaitsForTheLeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := brokertest.New(t, brokertest.Brokers(3), brokertest.Topics(broker.Topic{Name: "orders", Partitions: 12, ReplicationFactor: 3}))
+		fault := c.Inject(broker.Fault{API: broker.APIMetadata, Topic: "orders", Fail: kerr.LeaderNotAvailable.Code, Count: 8})
+		cluster, _ := logged(c, func(*sordini.Cluster) {})
+		if err := sordini.EnsureTopics(t.Context(), cluster, orders(func(*sordini.Topic[order]) {})); err != nil {
+			t.Fatal(err)
+		}
+		if fault.Hits() != 8 {
+			t.Errorf("it returned after %d of 8 answers that there is no leader", fault.Hits())
+		}
+	})
+}

@@ -145,8 +145,10 @@ func TestWaitLeadersWaitsForALeader(t *testing.T) {
 		fault := c.Inject(broker.Fault{API: broker.APIMetadata, Topic: "orders", Fail: kerr.LeaderNotAvailable.Code})
 		done := make(chan error, 1)
 		go func() { done <- admin.WaitLeaders(t.Context(), cl, "orders") }()
-		if err := fault.Wait(t.Context(), 2); err != nil {
-			t.Fatal(err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := fault.Wait(ctx, 2); err != nil {
+			t.Fatalf("it asked %d times: %v", fault.Hits(), err)
 		}
 		select {
 		case err := <-done:

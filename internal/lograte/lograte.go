@@ -54,7 +54,7 @@ func (l *Limiter) Allow(where, message string) (ok bool, skipped int) {
 		l.kinds[h] = &kind{at: now}
 		return true, 0
 	}
-	if now.Sub(k.at) < Every {
+	if since := now.Sub(k.at); since >= 0 && since < Every { // a clock that was set back must not silence it
 		k.skipped++
 		return false, 0
 	}

@@ -48,3 +48,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestAClockThatIsSetBackSilencesNothing(t *testing.T) {
+	var l Limiter
+	l.Allow("orders", "timeout")
+	synctest.Test(t, func(t *testing.T) { // its clock starts in the year 2000
+		if ok, _ := l.Allow("orders", "timeout"); !ok {
+			t.Error("a line is held back until the clock has caught up")
+		}
+	})
+}

@@ -198,6 +198,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		fence:       fence(meta.Incarnation, generation),
 	}
 	p.mark.Store(start.offset)
+	p.seen, p.markMoved = start.offset, time.Now()
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
 	if c.offset < 0 || why != nil || meta.Incarnation == 0 {
@@ -208,6 +209,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	e.mu.Lock()
 	e.parts[at] = p
+	e.owns.Store(int64(len(e.parts)))
 	e.mu.Unlock()
 	e.stats.assigned.Add(1)
 	e.record(func() history.Event {
@@ -332,6 +334,7 @@ func (e *engine) owned(m map[string][]int32) []*partition {
 func (e *engine) give(parts []*partition) {
 	for _, p := range parts {
 		p.close()
+		e.unpause(p) // the pause would outlast the ownership
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -340,6 +343,12 @@ func (e *engine) give(parts []*partition) {
 			delete(e.parts, tp{p.topic.name, p.id})
 		}
 	}
+	e.owns.Store(int64(len(e.parts)))
+}
+
+// unpause lets a partition be fetched again.
+func (e *engine) unpause(p *partition) {
+	e.cl.ResumeFetchPartitions(map[string][]int32{p.topic.name: {p.id}})
 }
 
 // all waits until every channel is closed, and reports false when limit or hurry came first.

@@ -8,7 +8,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/internal/history"
 )
 
 func TestG8InFlightIsBounded(t *testing.T) {
@@ -97,5 +100,74 @@ func TestG8KeyThatFillsTheBoundIsNamed(t *testing.T) {
 		held.pass()
 		got.wait(100)
 		r.cleanly()
+	})
+}
+
+func TestG4OneStuckRecordStopsNoOtherAndTheMapHoldsThemAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		const n = 40_000 // more than a bitmap of the metadata has bits for
+		fill(w, n)
+		got, held := newSeen(t), newGate()
+		c, l := w.wire()
+		r := start(t, w.groupOn(c, func(ctx context.Context, m *consumer.Message[string]) error {
+			if m.Value == "17" {
+				return held.wait(ctx)
+			}
+			got.add(m.Value)
+			return nil
+		}))
+		got.wait(n - 1)
+		time.Sleep(time.Second)
+		l.sever()
+		again := newSeen(t)
+		r2 := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { again.add(m.Value); return nil }))
+		until(t, "everything is committed", func() bool { return w.committed() == n })
+		if all := again.all(); len(all) != 1 || all[0] != "17" {
+			t.Errorf("%d records were handled again after the crash, want the one that was stuck", len(all))
+		}
+		r2.cleanly()
+		r.stop()
+	})
+}
+
+func TestG7SmallMetadataSlowsAdmissionAndIsNeverExceeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, brokertest.Properties(map[string]string{"offset.metadata.max.bytes": "400"}))
+		w.whole = true
+		const n = 10_000
+		fill(w, n)
+		commits := w.Inject(broker.Fault{API: broker.APIOffsetCommit})
+		got := newSeen(t)
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			d := time.Duration(m.Record.Offset*7919%97) * time.Millisecond
+			if m.Record.Offset%1000 == 0 {
+				d = time.Minute
+			}
+			time.Sleep(d)
+			got.add(m.Value)
+			return nil
+		}, consumer.Concurrency(2000))
+		r := start(t, g)
+		got.wait(n)
+		r.cleanly()
+		if commits.Hits() < 2 {
+			t.Fatalf("only %d commits", commits.Hits())
+		}
+		var top, before int64 // the highest offset that has ended: now, and when the commit before this one began
+		for _, e := range w.history.Events() {
+			switch e.Kind {
+			case history.Ended:
+				top = max(top, e.Offset)
+			case history.CommitStart:
+				if before >= e.Offset && (len(e.Ranges) == 0 || e.Ranges[len(e.Ranges)-1].To <= before) {
+					t.Errorf("the commit of offset %d leaves out offset %d, which had ended: %v", e.Offset, before, e.Ranges)
+				}
+				before = top
+			}
+		}
+		if w.committed() != n {
+			t.Errorf("committed %d", w.committed())
+		}
 	})
 }

@@ -6,7 +6,7 @@ import "sync/atomic"
 type budget struct {
 	maxRecords int64
 	maxBytes   int64
-	least      int64 // what must be free before the poll loop goes on, so that it does not fetch record by record
+	least      int64 // what must be free again before the poll loop goes on after it had to wait, so that it does not fetch record by record
 
 	records atomic.Int64
 	bytes   atomic.Int64
@@ -16,7 +16,7 @@ type budget struct {
 
 func newBudget(records int, bytes int64) *budget {
 	return &budget{
-		maxRecords: int64(records), maxBytes: bytes, least: max(1, int64(records)/16), freed: make(chan struct{}, 1),
+		maxRecords: int64(records), maxBytes: bytes, least: max(1, int64(records)/64), freed: make(chan struct{}, 1),
 	}
 }
 
@@ -28,7 +28,7 @@ func (b *budget) take(records int, bytes int64) {
 func (b *budget) give(records int, bytes int64) {
 	b.records.Add(-int64(records))
 	b.bytes.Add(-bytes)
-	if b.waiting.Load() && b.free() > 0 {
+	if b.waiting.Load() && b.free() >= b.least {
 		select {
 		case b.freed <- struct{}{}:
 		default:
@@ -36,30 +36,31 @@ func (b *budget) give(records int, bytes int64) {
 	}
 }
 
-// free is how many records may be fetched, 0 while it is too few to bother. Where bytes are scarcer it goes by the mean size of what is in flight.
-func (b *budget) free() int {
+// free is how many records may be fetched, never more than a quarter of the bound at once, so that one partition does not take it all. Where bytes are scarcer
+// it goes by the mean size of what is in flight.
+func (b *budget) free() int64 {
 	records, bytes := b.records.Load(), b.bytes.Load()
 	n := b.maxRecords - records
 	left := b.maxBytes - bytes
-	if n < b.least || left <= 0 {
+	if n <= 0 || left <= 0 {
 		return 0
 	}
 	if records > 0 && bytes > 0 {
-		n = min(n, max(1, left*records/bytes))
+		n = min(n, max(b.least, left*records/bytes))
 	}
-	return int(n)
+	return min(n, max(b.least, b.maxRecords/4))
 }
 
-// wait blocks until something may be fetched or stop is closed. Only the poll loop calls it.
+// wait blocks until something may be fetched or stop is closed; once nothing may, it waits for more than a record. Only the poll loop calls it.
 func (b *budget) wait(stop <-chan struct{}) int {
 	if n := b.free(); n > 0 {
-		return n
+		return int(n)
 	}
 	b.waiting.Store(true)
 	defer b.waiting.Store(false)
 	for {
-		if n := b.free(); n > 0 {
-			return n
+		if n := b.free(); n >= b.least {
+			return int(n)
 		}
 		select {
 		case <-b.freed:

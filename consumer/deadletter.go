@@ -57,6 +57,12 @@ func (e *engine) post(p *partition, l *lane) {
 // posted hears what became of a dead letter. Once every in-sync replica has it, the record is over; if the topic refused it, the lane waits and tries again,
 // and nothing is committed past it (guarantee G2).
 func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
+	resume := false
+	defer func() {
+		if resume {
+			e.unpause(p)
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -95,6 +101,6 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 		}
 	})
 	e.stats.dead(class)
-	p.complete(l)
+	resume = p.complete(l, time.Now())
 	p.dispatch()
 }

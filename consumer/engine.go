@@ -27,8 +27,8 @@ type engine struct {
 	text   string          // for dead letters: who wrote them
 
 	cl    *kgo.Client        // the member
-	abort context.CancelFunc // ends what cl still has under way
 	side  *kgo.Client        // writes dead letters, asks about topics
+	abort context.CancelFunc // ends what the clients still do
 
 	budget *budget
 	pool   *pool
@@ -45,6 +45,7 @@ type engine struct {
 	dirty    chan struct{} // tells the commit loop that something changed
 	commitMu sync.Mutex    // serialises commits: an older one is never sent after a newer one
 	metaMax  atomic.Int64
+	owns     atomic.Int64 // how many partitions the member owns
 
 	mu      sync.Mutex
 	parts   map[tp]*partition
@@ -75,8 +76,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 	return e
 }
 
-// How long committing and leaving may take after the drain: 3 s together. Leaving has a time of its own, since franz-go, asked to leave with a context that is
-// over already, leaves in its own time instead.
+// How long committing and leaving may take after the drain: 3 s together.
 const (
 	lastCommitTimeout = 2 * time.Second
 	leaveTimeout      = time.Second

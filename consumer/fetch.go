@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,14 +56,17 @@ func (e *engine) fetched1(f kgo.FetchTopicPartition) {
 	}
 	if f.LogStartOffset > 0 && len(f.Records) > 0 {
 		p.mu.Lock()
-		next := p.win.Next()
+		next := p.seen
 		p.mu.Unlock()
 		if next < f.LogStartOffset && f.Records[0].Offset >= f.LogStartOffset {
 			e.missed(p, next, f.LogStartOffset)
 		}
 	}
 	if len(f.Records) > 0 {
-		p.admit(f.Records)
+		if p.admit(f.Records) {
+			e.cl.PauseFetchPartitions(map[string][]int32{f.Topic: {f.Partition}})
+			e.stats.pauses.Add(1)
+		}
 		e.resolve("fetch " + at.String())
 	}
 }
@@ -139,9 +143,17 @@ func (p *partition) truncate(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.win.Truncate(offset)
-	p.changed()
-	mark, _ := p.win.Mark()
-	p.mark.Store(mark)
+	p.seen = min(p.seen, offset)
+	for i, r := range p.backlog {
+		if r.Offset >= offset {
+			for _, r := range p.backlog[i:] {
+				p.release(recordSize(r))
+			}
+			p.backlog = p.backlog[:i]
+			break
+		}
+	}
+	p.moved(time.Now())
 }
 
 // fatal says whether an error of the group will not go away by itself, so that running on would only hide it.

@@ -64,6 +64,7 @@ func (g *Group) Health() Health {
 const (
 	slowLetter   = 5 * time.Second
 	slowCommit   = 10 * time.Second
+	slowPause    = time.Minute
 	stuckOffset  = 10 * time.Minute
 	shareOfBound = 4 // a key or partition that holds more than this part of MaxInFlight is named
 )
@@ -115,6 +116,12 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 	}
 	if c := p.commits; !c.failing.IsZero() && now.Sub(c.failing) > slowCommit {
 		add("commit-failing", c.offset, c.failing, "nothing was committed since offset %d: %v", c.offset, c.err)
+	}
+	if p.paused && now.Sub(p.pausedAt) > slowPause {
+		add("partition-paused", p.mark.Load(), p.pausedAt, "fetching is paused: %d records are in flight and the oldest of them holds them up", p.records)
+	}
+	if offset, ok := p.win.Oldest(); ok && now.Sub(p.markMoved) > stuckOffset {
+		add("offset-stuck", offset, p.markMoved, "offset %d has not ended for %v; nothing is committed past it", offset, now.Sub(p.markMoved).Round(time.Second))
 	}
 	most := (*lane)(nil)
 	p.eachLane(func(l *lane) {

@@ -63,6 +63,7 @@ type lane struct {
 	cause       error // the last failure
 	letter      *letter
 	stuck       bool               // it would be dead-lettered if that were on
+	run         *attempt           // while it runs
 	since       time.Time          // when its dead letter was first written
 	span        *trace.SpanContext // of the last attempt
 

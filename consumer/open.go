@@ -18,8 +18,11 @@ func (e *engine) open(ctx context.Context) error {
 	if !e.g.cfg.deadLetters {
 		e.log.Warn("dead letters are off: a record that can not be handled holds up its key for ever", "why", e.g.cfg.noDeadLetters)
 	}
+	var running context.Context
+	running, e.abort = context.WithCancel(context.Background())
 	var err error
 	e.side, err = e.g.cluster.NewClient(
+		kgo.WithContext(running),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchMaxBytes(maxDecompress),
@@ -31,10 +34,12 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.UnknownTopicRetries(10),
 	)
 	if err != nil {
+		e.abort()
 		return err
 	}
 	if err := e.companions(ctx); err != nil {
 		e.side.CloseAllowingRebalance()
+		e.abort()
 		return err
 	}
 	e.learn(ctx)
@@ -42,10 +47,8 @@ func (e *engine) open(ctx context.Context) error {
 	for i, t := range e.topics {
 		topics[i] = t.name
 	}
-	var alive context.Context
-	alive, e.abort = context.WithCancel(context.Background())
 	e.cl, err = e.g.cluster.NewClient(
-		kgo.WithContext(alive),
+		kgo.WithContext(running),
 		kgo.ConsumerGroup(e.g.name),
 		kgo.ConsumeTopics(topics...),
 		kgo.DisableAutoCommit(),
@@ -74,8 +77,8 @@ func (e *engine) open(ctx context.Context) error {
 	)
 	close(e.joined)
 	if err != nil {
-		e.abort()
 		e.side.CloseAllowingRebalance()
+		e.abort()
 		return err
 	}
 	return nil
@@ -102,13 +105,13 @@ func (e *engine) learn(ctx context.Context) {
 	}
 }
 
-// close leaves the group and closes both clients. Brokers that do not answer cost leaveTimeout, and one more second for each client: closing says goodbye to
-// every broker that was fetched from, and would wait for connections to those that hang. The group is left by Close and nowhere else: a second leave may
-// come after Close's own last poll, and would wait for ever.
+// close leaves the group and closes both clients. Brokers that do not answer cost leaveTimeout: closing also says goodbye to every broker that was fetched from,
+// and would wait for connections to those that hang. The group is left by Close and nowhere else: a second leave may come after Close's own last poll, and
+// would wait for ever.
 func (e *engine) close() {
 	late := time.AfterFunc(leaveTimeout, e.abort) // the member's session ends by itself where the leave does not arrive
+	defer late.Stop()
 	e.cl.CloseAllowingRebalance()
-	late.Stop()
-	e.abort()
 	e.side.CloseAllowingRebalance()
+	e.abort()
 }

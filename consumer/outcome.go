@@ -117,6 +117,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		e.stats.fenced.Add(1)
 		return nil, false
 	}
+	l.run = nil
 	l.span = a.span
 	if l.flooded && d.fate != fateRetry {
 		e.floods.end(a.h, a.id, d.fate == fateDone)
@@ -131,7 +132,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		}
 	}
 	l.stuck = d.fate == fateRetry && d.class != "" && !d.flood
-	post := false
+	post, resume := false, false
 	switch d.fate {
 	case fateDone, fateSkipped:
 		e.record(a.event(history.Ended, func(ev *history.Event) {
@@ -140,9 +141,12 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 				ev.Outcome = history.Skipped
 			}
 		}))
-		p.complete(l)
+		resume = p.complete(l, a.over)
 	case fateRetry:
 		p.setApart(l)
+		if d.delay > idle {
+			l.head.rec = detach(l.head.rec)
+		}
 		l.flooded = d.flood
 		if p.stopping {
 			l.state = laneHeld
@@ -169,6 +173,9 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	}
 	p.mu.Unlock()
 	e.count(a, d)
+	if resume {
+		e.unpause(p)
+	}
 	if post {
 		e.post(p, l)
 	}

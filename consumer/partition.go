@@ -29,68 +29,123 @@ type partition struct {
 	end  atomic.Int64 // the last stable offset that a fetch told, for lag
 	mark atomic.Int64 // the first offset that is not over, for lag
 
-	mu       sync.Mutex
-	win      *window.Window
-	table    laneTable
-	only     *lane // the lane of a partition that is handled in its own order
-	apart    *lane // lanes that are in neither and wait
-	ready    laneQueue
-	running  []*attempt
-	parked   int // dead letters being written
-	records  int // in flight
-	size     int64
-	stopping bool // nothing is dispatched any more
-	closed   bool // fenced: no result counts any more
-	quiet    chan struct{}
-	version  uint64 // counts changes of what a commit would say
-	acked    uint64 // the version that was committed last
-	told     bool   // the commit loop knows that there is something new
-	commits  commitState
-	free     *lane // spare lanes, linked through lane.next
-	spare    *task
+	mu        sync.Mutex
+	win       *window.Window
+	table     laneTable
+	only      *lane // the lane of a partition that is handled in its own order
+	apart     *lane // lanes that are in neither and wait
+	ready     laneQueue
+	running   []*attempt
+	parked    int // dead letters being written
+	records   int // in flight
+	size      int64
+	stopping  bool // nothing is dispatched any more
+	closed    bool // fenced: no result counts any more
+	quiet     chan struct{}
+	seen      int64         // the offset after the last one that was fetched
+	backlog   []*kgo.Record // fetched, and kept behind until there is room: not in the window
+	paused    bool          // it is not fetched
+	pausedAt  time.Time
+	markMoved time.Time
+	version   uint64 // counts changes of what a commit would say
+	acked     uint64 // the version that was committed last
+	told      bool   // the commit loop knows that there is something new
+	commits   commitState
+	free      *lane // spare lanes, linked through lane.next
+	spare     *task
 }
 
-// admit takes in fetched records, in the order of the log, and queues them in their lanes. It does not block.
-func (p *partition) admit(records []*kgo.Record) {
+// admit takes in fetched records, in the order of the log: it queues them in their lanes as far as there is room, and keeps the rest behind. It does not block.
+// It reports whether fetching the partition should pause.
+func (p *partition) admit(records []*kgo.Record) (pause bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return
+		return false
 	}
 	count, size := 0, int64(0)
 	for _, r := range records {
-		if r.Attrs.IsControl() {
-			p.win.Pass(r.Offset+1, r.LeaderEpoch)
-			p.changed()
-			continue
+		if !r.Attrs.IsControl() {
+			count++
+			size += recordSize(r)
 		}
-		slot, status := p.win.Admit(r.Offset, r.LeaderEpoch)
-		if status != window.Admitted {
-			if status == window.AlreadyDone {
-				p.changed()
-				p.e.stats.alreadyDone.Add(1)
-			}
-			continue
-		}
-		n := recordSize(r)
-		t := p.newTask()
-		t.rec, t.slot, t.size = r, slot, int32(min(n, 1<<31-1))
-		t.handler = p.topic.handlerOf(recordType(p.topic, r))
-		count++
-		size += n
-		p.enqueue(t)
 	}
+	p.e.budget.take(count, size)
 	p.records += count
 	p.size += size
-	p.e.budget.take(count, size)
-	if offset, _ := p.win.Mark(); offset > p.mark.Load() {
-		p.mark.Store(offset)
+	if n := len(records); n > 0 {
+		p.seen = max(p.seen, records[n-1].Offset+1)
+	}
+	now := time.Now()
+	for i, r := range records {
+		if len(p.backlog) > 0 || !p.room(r.Offset) {
+			p.backlog = append(p.backlog, records[i:]...)
+			break
+		}
+		p.admitOne(r, now)
 	}
 	p.dispatch()
+	if p.full() && !p.paused {
+		p.paused, p.pausedAt = true, now
+		return true
+	}
+	return false
+}
+
+// admitOne gives the next record to the window and to its lane. p.mu is held.
+func (p *partition) admitOne(r *kgo.Record, now time.Time) {
+	if r.Attrs.IsControl() {
+		p.win.Pass(r.Offset+1, r.LeaderEpoch)
+		p.moved(now)
+		return
+	}
+	slot, status := p.win.Admit(r.Offset, r.LeaderEpoch)
+	n := recordSize(r)
+	if status != window.Admitted {
+		p.release(n)
+		if status == window.AlreadyDone {
+			p.moved(now)
+			p.e.stats.alreadyDone.Add(1)
+		}
+		return
+	}
+	t := p.newTask()
+	t.rec, t.slot, t.size = r, slot, int32(min(n, 1<<31-1))
+	t.handler = p.topic.handlerOf(recordType(p.topic, r))
+	p.enqueue(t, now)
+}
+
+// refill admits what was kept behind, as far as there is room now. p.mu is held.
+func (p *partition) refill(now time.Time) {
+	i := 0
+	for i < len(p.backlog) && p.room(p.backlog[i].Offset) {
+		p.admitOne(p.backlog[i], now)
+		p.backlog[i] = nil
+		i++
+	}
+	if p.backlog = p.backlog[i:]; len(p.backlog) == 0 {
+		p.backlog = nil
+	}
+}
+
+// release returns one record's share of the bounds. p.mu is held.
+func (p *partition) release(size int64) {
+	p.records--
+	p.size -= size
+	p.e.budget.give(1, size)
+}
+
+// moved notes that the mark may have moved, and that a commit would say something new. p.mu is held.
+func (p *partition) moved(now time.Time) {
+	if offset, _ := p.win.Mark(); offset != p.mark.Load() {
+		p.mark.Store(offset)
+		p.markMoved = now
+	}
+	p.changed()
 }
 
 // enqueue puts a task into its lane. p.mu is held.
-func (p *partition) enqueue(t *task) {
+func (p *partition) enqueue(t *task, now time.Time) {
 	var l *lane
 	var hash uint64
 	switch {
@@ -100,6 +155,9 @@ func (p *partition) enqueue(t *task) {
 		l, hash = p.table.find(t.rec.Key)
 	}
 	if l != nil {
+		if l.idles(now) {
+			t.rec = detach(t.rec)
+		}
 		l.tail.next = t
 		l.tail = t
 		l.n++
@@ -174,6 +232,7 @@ func (p *partition) take() *attempt {
 		}
 		l.state = laneRunning
 		a := newAttempt(p, l)
+		l.run = a
 		a.index = len(p.running)
 		p.running = append(p.running, a)
 		if !p.ready.empty() {
@@ -201,19 +260,24 @@ func (p *partition) settle() {
 	}
 }
 
-// complete ends the head of a lane and moves on to the next record of it. p.mu is held.
-func (p *partition) complete(l *lane) {
-	if p.win.Complete(l.head.slot) {
-		offset, _ := p.win.Mark()
-		p.mark.Store(offset)
-	}
-	p.changed()
+// complete ends the head of a lane and moves on to the next record of it. It reports whether fetching the partition should go on. p.mu is held.
+func (p *partition) complete(l *lane, now time.Time) (resume bool) {
+	p.win.Complete(l.head.slot)
+	p.moved(now)
 	p.pop(l)
 	if l.head == nil {
 		p.discard(l)
-		return
+	} else {
+		p.makeReady(l)
 	}
-	p.makeReady(l)
+	if p.backlog != nil {
+		p.refill(now)
+	}
+	if p.paused && !p.closed && p.drained() {
+		p.paused = false
+		return true
+	}
+	return false
 }
 
 // pop drops the head of a lane. p.mu is held.
@@ -224,9 +288,7 @@ func (p *partition) pop(l *lane) {
 	if l.head == nil {
 		l.tail = nil
 	}
-	p.records--
-	p.size -= int64(t.size)
-	p.e.budget.give(1, int64(t.size))
+	p.release(int64(t.size))
 	p.freeTask(t)
 	l.fresh()
 }
@@ -312,6 +374,7 @@ func (p *partition) close() {
 	p.e.due.drop(p)
 	p.e.floods.drop(p)
 	p.ready = laneQueue{}
+	p.backlog = nil
 	p.table.lanes = nil
 	p.only, p.apart = nil, nil
 	if p.quiet != nil {
@@ -370,12 +433,4 @@ func recordType(t *topicPlan, r *kgo.Record) string {
 		return ""
 	}
 	return sordini.Headers(r.Headers).Text(sordini.HeaderType)
-}
-
-// age is how long ago t was, 0 for the zero time.
-func age(now, t time.Time) time.Duration {
-	if t.IsZero() {
-		return 0
-	}
-	return now.Sub(t)
 }

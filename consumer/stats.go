@@ -9,7 +9,7 @@ import (
 // stats counts what the group did on this member.
 type stats struct {
 	handled, skipped, retried, fenced, cut     atomic.Int64
-	alreadyDone, missed                        atomic.Int64
+	alreadyDone, missed, pauses                atomic.Int64
 	assigned, rebalances, lost                 atomic.Int64
 	commits, commitFailures                    atomic.Int64
 	refusedLetters, truncatedLetters, timeouts atomic.Int64

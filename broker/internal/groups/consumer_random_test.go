@@ -164,8 +164,7 @@ func (c *reader) turn() {
 		return
 	}
 	if c.epoch == 0 {
-		// A classic group that is rebalancing does not know what its members read.
-		if g, ok := c.Group("g"); ok && (g.State == PreparingRebalance || g.State == CompletingRebalance) {
+		if c.classicIsMoving() {
 			return
 		}
 		c.id = fmt.Sprintf("%s-%d", c.name, c.rnd.IntN(1000))
@@ -212,6 +211,19 @@ func (c *reader) turn() {
 		}
 		c.given(given)
 	}
+}
+
+// classicIsMoving reports whether a classic group has members that read what
+// they are not assigned. The coordinator does not know of that, Kafka's neither,
+// so that a consumer that joins now may share partitions with them until they
+// have given them up.
+func (f *fleet) classicIsMoving() bool {
+	g, ok := f.Group("g")
+	if !ok || g.Type != "classic" {
+		return false
+	}
+	return g.State == PreparingRebalance || g.State == CompletingRebalance ||
+		slices.ContainsFunc(f.readers, func(c *reader) bool { return c.classic && c.keep != nil })
 }
 
 func set(ps []int32) map[int32]bool {

@@ -2,7 +2,6 @@ package groups
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -174,118 +173,6 @@ func TestConsumerGroupFollowsItsTopics(t *testing.T) {
 	})
 }
 
-func TestGroupsMigrateOnlyAsTheyMay(t *testing.T) {
-	for _, tt := range []struct {
-		policy      Migration
-		forth, back bool
-	}{
-		{MigrateBothWays, true, true},
-		{MigrateForth, true, false},
-		{MigrateBack, false, true},
-		{MigrateNever, false, false},
-	} {
-		t.Run(fmt.Sprint(tt.policy), func(t *testing.T) {
-			cfg := Config{Topics: newTopics(orders).list, Consumer: ConsumerConfig{Migration: tt.policy}}
-			inBubble(t, cfg, func(b *bench) {
-				js := b.stable(b.joiner("g"))
-				// Its assignment is its name, which is not an assignment.
-				wantCode(t, "heartbeat", b.beatAs("a", 0, nil).ErrorCode, kerr.GroupIDNotFound)
-				again := js[0].join()
-				js[0].joined(again)
-				js[0].sync(nil)
-				r := b.beatAs("a", 0, nil)
-				if forth := r.ErrorCode == 0; forth != tt.forth {
-					t.Fatalf("to the consumer protocol: %v", kerr.ErrorForCode(r.ErrorCode))
-				}
-			})
-			inBubble(t, cfg, func(b *bench) {
-				b.beatAs("a", 0, nil)
-				j := b.joiner("g")
-				r := got[*kmsg.JoinGroupResponse](j.join())
-				if joins := r.ErrorCode == 0; joins != (tt.policy != MigrateNever) {
-					t.Fatalf("a classic member joins: %v", kerr.ErrorForCode(r.ErrorCode))
-				}
-				b.beatAs("a", -1, nil)
-				info, _ := b.Group("g")
-				if back := info.Type == "classic"; back != tt.back {
-					t.Errorf("left with classic members the group is %+v", info)
-				}
-			})
-		})
-	}
-}
-
-func TestClassicMemberOfAConsumerGroupMustKeepUp(t *testing.T) {
-	cfg := Config{Topics: newTopics(orders).list}
-	start := func(b *bench) *joiner {
-		b.beatAs("a", 0, nil)
-		j := b.joiner("g")
-		j.session, j.rebalance = 20*time.Second, 30*time.Second
-		j.joined(j.join())
-		return j
-	}
-	alive := func(b *bench, epoch int32) {
-		time.Sleep(10*time.Second - 1)
-		b.beatAs("a", epoch, nil)
-	}
-	t.Run("it does not sync", func(t *testing.T) {
-		inBubble(t, cfg, func(b *bench) {
-			j := start(b)
-			for range 2 {
-				alive(b, 2)
-				if err := j.beat(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			alive(b, 2)
-			if err := j.beat(); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(3)
-			synctest.Wait()
-			if err := j.beat(); err != kerr.UnknownMemberID {
-				t.Errorf("heartbeat: %v", err)
-			}
-		})
-	})
-	t.Run("it does not join again", func(t *testing.T) {
-		inBubble(t, cfg, func(b *bench) {
-			j := start(b)
-			got[*kmsg.SyncGroupResponse](j.sync(nil))
-			b.Rebalance("g")
-			b.beatAs("a", 2, nil)
-			for range 3 {
-				if err := j.beat(); err != kerr.RebalanceInProgress {
-					t.Fatal(err)
-				}
-				alive(b, 2)
-			}
-			if err := j.beat(); err != kerr.RebalanceInProgress {
-				t.Fatal(err)
-			}
-			time.Sleep(3)
-			synctest.Wait()
-			if err := j.beat(); err != kerr.UnknownMemberID {
-				t.Errorf("heartbeat: %v", err)
-			}
-		})
-	})
-	t.Run("it is silent", func(t *testing.T) {
-		inBubble(t, cfg, func(b *bench) {
-			j := start(b)
-			got[*kmsg.SyncGroupResponse](j.sync(nil))
-			alive(b, 2)
-			time.Sleep(10 * time.Second)
-			b.wantState("g", Reconciling)
-			time.Sleep(1)
-			synctest.Wait()
-			if err := j.beat(); err != kerr.UnknownMemberID {
-				t.Errorf("heartbeat: %v", err)
-			}
-		})
-	})
-}
-
 func TestConsumersAreEvictedAndRebalanced(t *testing.T) {
 	cfg := Config{Topics: newTopics(orders).list}
 	inBubble(t, cfg, func(b *bench) {
@@ -353,5 +240,141 @@ func TestRegularExpressionsAreMatchedAgainInTime(t *testing.T) {
 		time.Sleep(1)
 		b.beatAs("a", 2, nil)
 		wantGiven(t, b.beatAs("a", 2, nil), 0, 1, 2, 3, 0)
+	})
+}
+
+// Under a pause between assignments a member is taken from what it no longer
+// subscribes to within its epoch.
+func TestMemberIsTakenFromWhatItUnsubscribed(t *testing.T) {
+	cfg := Config{Topics: newTopics(orders, Topic{"payments", [16]byte{2}, 1}).list, Consumer: ConsumerConfig{AssignmentInterval: time.Hour}}
+	full := func(reads []int32, topics ...string) func(*kmsg.ConsumerGroupHeartbeatRequest) {
+		return func(r *kmsg.ConsumerGroupHeartbeatRequest) {
+			has(reads...)(r)
+			r.RebalanceTimeoutMillis, r.SubscribedTopicNames = 60_000, topics
+		}
+	}
+	t.Run("and has not given it up", func(t *testing.T) {
+		inBubble(t, cfg, func(b *bench) {
+			b.beatAs("a", 0, full(nil, "orders", "payments"))
+			r := b.beatAs("a", 2, full([]int32{0, 1, 2, 3}, "payments"))
+			wantGiven(t, r, 0) // of payments
+			if r.MemberEpoch != 2 {
+				t.Errorf("epoch %d", r.MemberEpoch)
+			}
+			if d := b.groups["g"].consumer.members["a"]; d.state != unrevoked || len(d.revoking) != 4 {
+				t.Errorf("member: %+v", d.memberData)
+			}
+			b.beatAs("a", 2, has())
+			if d := b.groups["g"].consumer.members["a"]; d.state != reconciled || len(d.revoking) != 0 {
+				t.Errorf("member: %+v", d.memberData)
+			}
+			for range 12 { // the time in which it had to is over
+				time.Sleep(10 * time.Second)
+				wantCode(t, "heartbeat", b.beatAs("a", 2, nil).ErrorCode, nil)
+			}
+		})
+	})
+	t.Run("and has given it up", func(t *testing.T) {
+		inBubble(t, cfg, func(b *bench) {
+			b.beatAs("a", 0, full(nil, "orders", "payments"))
+			wantGiven(t, b.beatAs("a", 2, full(nil, "payments")), 0)
+			if d := b.groups["g"].consumer.members["a"]; d.state != reconciled || len(d.revoking) != 0 || len(d.assigned) != 1 {
+				t.Errorf("member: %+v", d.memberData)
+			}
+		})
+	})
+	t.Run("while its target is old", func(t *testing.T) {
+		cfg := cfg
+		cfg.Consumer.AssignmentInterval = time.Second
+		inBubble(t, cfg, func(b *bench) {
+			b.beatAs("a", 0, nil)
+			time.Sleep(time.Second)
+			b.beatAs("b", 0, nil)
+			b.beatAs("a", 2, full(nil, "payments")) // reads nothing any more
+			if d := b.groups["g"].consumer.members["a"]; len(d.assigned) != 0 || d.epoch != 3 {
+				t.Errorf("member: %+v", d.memberData)
+			}
+		})
+	})
+}
+
+func TestOlderEpochCommitsWhatItHasHadSince(t *testing.T) {
+	inBubble(t, Config{Topics: newTopics(orders).list, TopicID: func(string) ([16]byte, bool) { return orders.ID, true }}, func(b *bench) {
+		commit := func(id string, epoch, partition int32) *kerr.Error {
+			j := b.joiner("g")
+			j.id, j.generation = id, epoch
+			req := j.commitRequest(1)
+			req.Topics[0].Partitions[0].Partition = partition
+			return kerr.TypedErrorForCode(got[*kmsg.OffsetCommitResponse](b.send(req)).Topics[0].Partitions[0].ErrorCode)
+		}
+		b.beatAs("a", 0, nil) // 0 to 3, since epoch 2
+		b.Rebalance("g")
+		b.beatAs("a", 2, nil)
+		b.beatAs("b", 0, nil)
+		b.beatAs("a", 3, nil) // is to give up 2 and 3
+		for _, tt := range []struct {
+			epoch, partition int32
+			want             *kerr.Error
+		}{
+			{3, 0, nil}, {3, 2, nil}, {2, 0, nil}, {2, 2, nil},
+			{1, 0, kerr.StaleMemberEpoch}, {1, 2, kerr.StaleMemberEpoch}, {4, 0, kerr.StaleMemberEpoch},
+		} {
+			if err := commit("a", tt.epoch, tt.partition); err != tt.want {
+				t.Errorf("commit of partition %d in epoch %d: %v, want %v", tt.partition, tt.epoch, err, tt.want)
+			}
+		}
+		b.beatAs("a", 3, has(0, 1))
+		b.beatAs("b", 4, nil)
+		if err := commit("a", 3, 2); err != kerr.StaleMemberEpoch {
+			t.Errorf("commit of what was given up: %v", err)
+		}
+		if err := commit("b", 3, 2); err != kerr.StaleMemberEpoch {
+			t.Errorf("commit of what was not there yet: %v", err)
+		}
+	})
+}
+
+func TestStaticMemberHasHadItsPartitionsAllAlong(t *testing.T) {
+	inBubble(t, Config{Topics: newTopics(orders).list, TopicID: func(string) ([16]byte, bool) { return orders.ID, true }}, func(b *bench) {
+		static := func(r *kmsg.ConsumerGroupHeartbeatRequest) { r.InstanceID = kmsg.StringPtr("i") }
+		b.beatAs("a", 0, static)
+		b.beatAs("a", departed, static)
+		wantGiven(t, b.beatAs("b", 0, static), 0, 1, 2, 3)
+		j := b.joiner("g")
+		j.id, j.generation = "b", 1
+		if err := j.commit(7); err != nil {
+			t.Errorf("commit: %v", err)
+		}
+	})
+}
+
+func TestRegularExpressionsForgetTopicsInTime(t *testing.T) {
+	topics := newTopics(orders)
+	inBubble(t, Config{Topics: topics.list}, func(b *bench) {
+		b.beatAs("a", 0, func(r *kmsg.ConsumerGroupHeartbeatRequest) {
+			r.SubscribedTopicNames, r.SubscribedTopicRegex = nil, kmsg.StringPtr("or.*")
+		})
+		topics.mu.Lock()
+		topics.topics = nil
+		topics.mu.Unlock()
+		b.Changed()
+		known := func() int {
+			synctest.Wait()
+			b.Manager.mu.Lock()
+			defer b.Manager.mu.Unlock()
+			return len(b.groups["g"].consumer.resolved["or.*"])
+		}
+		epoch := b.beatAs("a", 1, nil).MemberEpoch
+		for start := time.Now(); time.Since(start) < regexMaxInterval; time.Sleep(30 * time.Second) {
+			epoch = b.beatAs("a", epoch, has()).MemberEpoch
+			if known() != 1 {
+				t.Fatalf("forgotten after %v", time.Since(start))
+			}
+		}
+		time.Sleep(1)
+		b.beatAs("a", epoch, has())
+		if known() != 0 {
+			t.Error("not forgotten")
+		}
 	})
 }

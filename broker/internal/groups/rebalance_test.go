@@ -257,3 +257,97 @@ func TestRepliesMayCallBack(t *testing.T) {
 		}
 	})
 }
+
+func TestCloseWaitsForTimersThatAreGoingOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Config{})
+		j := (&bench{t: t, Manager: m}).joiner("g")
+		j.version = 3
+		goOn, closed := make(chan bool), false
+		m.Handle(Client{}, j.joinRequest(), func(kmsg.Response) { <-goOn }) // answered by a timer
+		synctest.Wait()
+		done := make(chan bool)
+		go func() {
+			m.Close()
+			closed = true
+			close(done)
+		}()
+		synctest.Wait()
+		if closed {
+			t.Error("closed while a timer is going off")
+		}
+		close(goOn)
+		<-done
+	})
+}
+
+func TestMemberIDIsRequiredFromVersionFourOn(t *testing.T) {
+	for version := range int16(10) {
+		inBubble(t, Config{}, func(b *bench) {
+			j := b.joiner("g")
+			j.version = version
+			r := got[*kmsg.JoinGroupResponse](b.send(j.joinRequest()))
+			want := kerr.MemberIDRequired
+			if version < 4 {
+				want = nil
+			}
+			wantCode(t, "join", r.ErrorCode, want)
+		})
+	}
+}
+
+func TestMemberOfAFullGroupMayJoinTwice(t *testing.T) {
+	inBubble(t, Config{MaxSize: 2}, func(b *bench) {
+		js := b.stable(b.joiner("g"), b.joiner("g"))
+		b.Rebalance("g")
+		c := b.joiner("g")
+		c.id = got[*kmsg.JoinGroupResponse](b.send(c.joinRequest())).MemberID // is waited for
+		js[0].join()
+		js[1].join()
+		again := js[0].join()
+		again.waits()
+		wantCode(t, "one too many", got[*kmsg.JoinGroupResponse](b.send(c.joinRequest())).ErrorCode, kerr.GroupMaxSizeReached)
+	})
+}
+
+func TestRebalanceWaitsForStaticMembersThatAreAllAway(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		x, y := b.static("g", "x"), b.static("g", "y")
+		b.stable(x, y)
+		b.Rebalance("g")
+		for range 25 {
+			time.Sleep(5 * time.Second)
+			for _, j := range []*joiner{x, y} {
+				if err := j.beat(); err != kerr.RebalanceInProgress {
+					t.Fatal(err)
+				}
+			}
+		}
+		if info := b.wantState("g", PreparingRebalance); len(info.Members) != 2 {
+			t.Errorf("group: %+v", info)
+		}
+		x.join()
+		y.joined(y.join())
+	})
+}
+
+// The coordinator reads what every version of a subscription begins with.
+func TestSubscriptionIsReadWhateverItsVersion(t *testing.T) {
+	for _, version := range []byte{0, 1, 3, 99} {
+		inBubble(t, Config{}, func(b *bench) {
+			m := kmsg.NewConsumerMemberMetadata()
+			m.Topics = []string{"orders"}
+			meta := m.AppendTo(nil)
+			meta[1] = version
+			j := b.joiner("g")
+			j.protocols = with(j.protocols, meta)
+			b.stable(j)
+			for topic, want := range map[string]*kerr.Error{"orders": kerr.GroupSubscribedToTopic, "payments": nil} {
+				req := kmsg.NewPtrOffsetDeleteRequest()
+				req.Group = "g"
+				req.Topics = []kmsg.OffsetDeleteRequestTopic{{Topic: topic, Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{}}}}
+				wantCode(t, topic, got[*kmsg.OffsetDeleteResponse](b.send(req)).Topics[0].Partitions[0].ErrorCode, want)
+			}
+		})
+	}
+}

@@ -201,16 +201,10 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	p.seen, p.markMoved = start.offset, time.Now()
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
-	if c.offset < 0 || why != nil || meta.Incarnation == 0 {
-		p.changed() // so that the position of a new group and the fence are committed before they matter
-	}
+	p.changed() // so that the position of a new group and the fence are committed before they matter
 	if why != nil {
 		e.log.Warn("commit metadata is ignored", "partition", at.String(), "committed", c.offset, "resume", start.offset, "reason", why)
 	}
-	e.mu.Lock()
-	e.parts[at] = p
-	e.owns.Store(int64(len(e.parts)))
-	e.mu.Unlock()
 	e.stats.assigned.Add(1)
 	e.record(func() history.Event {
 		ev := history.Event{Kind: history.Assigned, Topic: at.topic, Partition: at.partition, Offset: start.offset, Fence: p.fence}
@@ -222,6 +216,16 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		}
 		return ev
 	})
+	if c.offset >= 0 && start.offset < log.start {
+		e.missed(p, start.offset, log.start)
+		p.win.Pass(log.start, -1)
+		p.seen, start = log.start, position{log.start, -1}
+	}
+	p.base = start.offset
+	e.mu.Lock()
+	e.parts[at] = p
+	e.owns.Store(int64(len(e.parts)))
+	e.mu.Unlock()
 	return start
 }
 

@@ -33,7 +33,7 @@ func TestG8InFlightIsBounded(t *testing.T) {
 			return nil
 		}, consumer.Concurrency(50), consumer.MaxInFlight(50, 1<<20))
 		r := start(t, g)
-		until(t, "50 handlers run", func() bool { return running.Load() == 50 })
+		waitFor(t, "50 handlers run", func() bool { return running.Load() == 50 })
 		time.Sleep(time.Minute)
 		if n := g.InFlight(); n > 50 {
 			t.Errorf("%d records are in flight, the bound is 50", n)
@@ -122,7 +122,7 @@ func TestG4OneStuckRecordStopsNoOtherAndTheMapHoldsThemAll(t *testing.T) {
 		l.sever()
 		again := newSeen(t)
 		r2 := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { again.add(m.Value); return nil }))
-		until(t, "everything is committed", func() bool { return w.committed() == n })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == n })
 		if all := again.all(); len(all) != 1 || all[0] != "17" {
 			t.Errorf("%d records were handled again after the crash, want the one that was stuck", len(all))
 		}
@@ -140,7 +140,7 @@ func TestG7SmallMetadataSlowsAdmissionAndIsNeverExceeded(t *testing.T) {
 		commits := w.Inject(broker.Fault{API: broker.APIOffsetCommit})
 		got := newSeen(t)
 		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
-			d := time.Duration(m.Record.Offset*7919%97) * time.Millisecond
+			d := time.Duration(m.Record.Offset*7919%97) * 20 * time.Millisecond
 			if m.Record.Offset%1000 == 0 {
 				d = time.Minute
 			}

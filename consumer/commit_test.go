@@ -44,7 +44,7 @@ func TestG2CommitNeverPassesUnfinishedRecord(t *testing.T) {
 			return nil
 		}))
 		got.wait(4)
-		until(t, "offset 1 is committed", func() bool { return w.committed() == 1 })
+		waitFor(t, "offset 1 is committed", func() bool { return w.committed() == 1 })
 		time.Sleep(time.Minute) // virtual
 		offset, meta, _ := w.Committed("g", "orders", 0)
 		if offset != 1 {
@@ -58,7 +58,7 @@ func TestG2CommitNeverPassesUnfinishedRecord(t *testing.T) {
 			t.Errorf("the commit's completion map has %d offsets, want 2 to 4", m.Completed.Len())
 		}
 		held.pass()
-		until(t, "everything is committed", func() bool { return w.committed() == 5 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 5 })
 		r.cleanly()
 	})
 }
@@ -95,7 +95,7 @@ func TestG2RefusedDeadLetterHoldsTheOffset(t *testing.T) {
 					t.Errorf("health %+v, want the refused dead letter of offset 0", h)
 				}
 				refuse.Remove()
-				until(t, "the dead letter is there and committed", func() bool { return w.committed() == 2 })
+				waitFor(t, "the dead letter is there and committed", func() bool { return w.committed() == 2 })
 				if h := g.Health(); !h.OK {
 					t.Errorf("health %+v after the dead letter was taken", h)
 				}
@@ -126,7 +126,7 @@ func TestG2EveryPartitionsAnswerIsChecked(t *testing.T) {
 			t.Errorf("health %+v, want commit-failing for orders[0]", h)
 		}
 		refuse.Remove()
-		until(t, "offset 1 of partition 0 is committed", func() bool { return w.committed() == 1 })
+		waitFor(t, "offset 1 of partition 0 is committed", func() bool { return w.committed() == 1 })
 		r.cleanly()
 	})
 }
@@ -142,7 +142,7 @@ func TestG7LimitOfCommitMetadataIsLearned(t *testing.T) {
 		if err := refuse.Wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "everything is committed", func() bool { return w.committed() == 2 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 2 })
 		r.cleanly()
 	})
 }

@@ -131,7 +131,7 @@ func TestCompanionsAreCreatedWhereTheyMayBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		r := start(t, w.group(nop))
-		until(t, "it runs", func() bool { return w.committed() == 0 })
+		waitFor(t, "it runs", func() bool { return w.committed() == 0 })
 		r.cleanly()
 		for _, name := range []string{"orders.g.dlt", "orders.g.retry"} {
 			if n := w.Partitions(name); n != 3 {

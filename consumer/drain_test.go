@@ -99,7 +99,7 @@ func TestG12HandlerThatNeverReturnsIsNamed(t *testing.T) {
 			}
 			return nil
 		}, consumer.DrainTimeout(5*time.Second)))
-		until(t, "the handler runs", func() bool { return running.Load() == 1 })
+		waitFor(t, "the handler runs", func() bool { return running.Load() == 1 })
 		stopped := time.Now()
 		err := r.stop()
 		if !errors.Is(err, consumer.ErrUndrained) || !strings.Contains(err.Error(), "still run: orders[0]@1") {
@@ -160,7 +160,7 @@ func TestGroupRunsOnce(t *testing.T) {
 		w := newWorld(t, 1)
 		g := w.group(func(context.Context, *consumer.Message[string]) error { return nil })
 		r := start(t, g)
-		until(t, "it runs", func() bool { return w.committed() == 0 })
+		waitFor(t, "it runs", func() bool { return w.committed() == 0 })
 		if err := g.Run(t.Context()); !errors.Is(err, consumer.ErrRunning) {
 			t.Errorf("a second run: %v, want ErrRunning", err)
 		}

@@ -54,15 +54,16 @@ func (e *engine) fetched1(f kgo.FetchTopicPartition) {
 	} else if f.HighWatermark > 0 {
 		p.end.Store(f.HighWatermark)
 	}
-	if f.LogStartOffset > 0 && len(f.Records) > 0 {
+	if len(f.Records) > 0 {
 		p.mu.Lock()
-		next := p.seen
+		base, next := p.base, p.seen
 		p.mu.Unlock()
-		if next < f.LogStartOffset && f.Records[0].Offset >= f.LogStartOffset {
+		switch first := f.Records[0].Offset; {
+		case first < base: // the committed offset is beyond what the log holds: franz-go went back, and what comes is new to us
+			e.lostData(at, &kgo.ErrDataLoss{Topic: f.Topic, Partition: f.Partition, ConsumedTo: next, ResetTo: first})
+		case next < f.LogStartOffset && first >= f.LogStartOffset:
 			e.missed(p, next, f.LogStartOffset)
 		}
-	}
-	if len(f.Records) > 0 {
 		if p.admit(f.Records) {
 			e.cl.PauseFetchPartitions(map[string][]int32{f.Topic: {f.Partition}})
 			e.stats.pauses.Add(1)
@@ -143,7 +144,7 @@ func (p *partition) truncate(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.win.Truncate(offset)
-	p.seen = min(p.seen, offset)
+	p.seen, p.base = min(p.seen, offset), min(p.base, offset)
 	for i, r := range p.backlog {
 		if r.Offset >= offset {
 			for _, r := range p.backlog[i:] {

@@ -46,7 +46,7 @@ func outage(t *testing.T, n int, key func(i int) string, opts ...consumer.Option
 		}
 		dead = len(w.dead())
 		down.Store(false)
-		until(t, "everything is committed", func() bool { return w.committed() == int64(n)+1 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == int64(n)+1 })
 		if h := g.Health(); !h.OK {
 			t.Errorf("health %+v after the outage", h)
 		}
@@ -96,7 +96,7 @@ func TestFloodBreakerOffEmptiesTheTopic(t *testing.T) {
 		w.whole = true
 		fill(w, 50)
 		r := start(t, w.group(func(context.Context, *consumer.Message[string]) error { return errBoom }, consumer.FloodBreaker(-1, 0, 0)))
-		until(t, "everything is committed", func() bool { return w.committed() == 50 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 50 })
 		r.cleanly()
 		if n := len(w.dead()); n != 50 {
 			t.Errorf("%d dead letters of 50", n)
@@ -125,7 +125,7 @@ func TestLoneFailingRecordDiesRightAfterItsLastRetry(t *testing.T) {
 					n++
 					time.Sleep(50 * time.Millisecond)
 				}
-				until(t, "everything is committed", func() bool { return w.committed() == n })
+				waitFor(t, "everything is committed", func() bool { return w.committed() == n })
 				r.cleanly()
 				d := w.dead()
 				if len(d) != 1 {
@@ -150,7 +150,7 @@ func TestFloodBreakerCountsNeitherPermanentNorUndecodable(t *testing.T) {
 			return consumer.Permanent(errors.New("no such customer"))
 		})
 		r := start(t, g)
-		until(t, "everything is committed", func() bool { return w.committed() == 60 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 60 })
 		if !g.Health().OK {
 			t.Errorf("health %+v", g.Health())
 		}
@@ -177,7 +177,7 @@ func TestRecordThatFailsAfterTheOutageDies(t *testing.T) {
 		}))
 		time.Sleep(time.Minute)
 		down.Store(false)
-		until(t, "everything is committed", func() bool { return w.committed() == 31 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 31 })
 		r.cleanly()
 		bad := 0
 		for _, d := range w.dead() {

@@ -206,8 +206,8 @@ func (w *world) committed() int64 {
 	return offset
 }
 
-// until waits in virtual or real time until f holds.
-func until(t testing.TB, what string, f func() bool) {
+// waitFor waits in virtual or real time until f holds.
+func waitFor(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !f() {

@@ -134,7 +134,7 @@ func TestG4WaitingRetryHoldsNoWorkerAndNoGoroutine(t *testing.T) {
 			got.add(m.Value)
 			return nil
 		}, consumer.Concurrency(4), consumer.MaxInFlight(2*n, 64<<20)))
-		until(t, "all of them wait", func() bool { return failed.Load() == n })
+		waitFor(t, "all of them wait", func() bool { return failed.Load() == n })
 		w.put("x=last")
 		got.wait(1)
 		if d := time.Since(began); d > time.Minute {

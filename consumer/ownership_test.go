@@ -46,7 +46,7 @@ func TestG5RevokedPartitionHasNoRunningHandler(t *testing.T) {
 		got.wait(100)
 		two.cleanly()
 		got.wait(200)
-		until(t, "everything is committed", func() bool { return w.committed() == 50 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 50 })
 		one.cleanly()
 		if n := len(got.all()); n != 200 {
 			t.Errorf("200 records were handled %d times: handlers finish within a revocation", n)
@@ -127,7 +127,7 @@ func TestG5LostPartitionsAreNotCommitted(t *testing.T) {
 			t.Fatal(err)
 		}
 		began.wait(4) // handled again: the late success counted for nothing
-		until(t, "everything is committed", func() bool { return w.committed() == 2 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 2 })
 		mu.Lock()
 		for _, c := range causes {
 			if !errors.Is(c, consumer.ErrRevoked) {
@@ -164,7 +164,7 @@ func TestG5RebalanceStormLosesNothing(t *testing.T) {
 			got.wait(min(n, (i+1)*100))
 			extra.cleanly()
 		}
-		until(t, "every record was handled", func() bool {
+		waitFor(t, "every record was handled", func() bool {
 			seen := map[string]bool{}
 			for _, x := range got.all() {
 				seen[x] = true

@@ -75,7 +75,7 @@ func TestPeersRetryHandOffRefused(t *testing.T) { // kafka-konsumer: the retry t
 		c, l := w.wire()
 		g := w.groupOn(c, func(context.Context, *consumer.Message[string]) error { return errBoom })
 		r := start(t, g)
-		until(t, "the group says that it is refused", func() bool {
+		waitFor(t, "the group says that it is refused", func() bool {
 			h := g.Health()
 			return !h.OK && len(h.Reasons) > 0 && h.Reasons[0].Code == "dead-letter-refused"
 		})

@@ -60,14 +60,14 @@ func TestG7CrashRepeatsOnlyWhatWasNotCommitted(t *testing.T) {
 			return nil
 		}))
 		first.wait(18)
-		until(t, "offset 3 is committed", func() bool { return w.committed() == 3 })
+		waitFor(t, "offset 3 is committed", func() bool { return w.committed() == 3 })
 		time.Sleep(time.Second) // the map of the last ones is committed as well
 		l.sever()               // the process dies
 
 		second := newSeen(t)
 		r2 := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { second.add(m.Value); return nil }))
 		second.wait(2)
-		until(t, "everything is committed", func() bool { return w.committed() == 20 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 20 })
 		all := second.all()
 		slices.Sort(all)
 		if want := []string{"11", "3"}; !slices.Equal(all, want) {

@@ -50,7 +50,7 @@ func TestDelaysDoubleToTheirMaximumWithJitter(t *testing.T) {
 		w.put("a=1")
 		var at []time.Time
 		r := start(t, w.group(func(context.Context, *consumer.Message[string]) error { at = append(at, time.Now()); return errBoom }))
-		until(t, "it is dead", func() bool { return w.committed() == 1 })
+		waitFor(t, "it is dead", func() bool { return w.committed() == 1 })
 		r.cleanly()
 		if len(at) != 6 {
 			t.Fatalf("%d attempts, want 6", len(at))
@@ -75,7 +75,7 @@ func TestRetryAfterSetsTheDelay(t *testing.T) {
 			}
 			return nil
 		}))
-		until(t, "it is done", func() bool { return w.committed() == 1 })
+		waitFor(t, "it is done", func() bool { return w.committed() == 1 })
 		r.cleanly()
 		for i := range 2 {
 			if d := at[i+1].Sub(at[i]); d < time.Hour || d > time.Hour+50*time.Millisecond {
@@ -91,7 +91,7 @@ func TestSkipEndsTheRecordAndIsCounted(t *testing.T) {
 		w.whole = true
 		w.put("a=1")
 		r := start(t, w.group(func(context.Context, *consumer.Message[string]) error { return consumer.Skip(errBoom) }))
-		until(t, "it is committed", func() bool { return w.committed() == 1 })
+		waitFor(t, "it is committed", func() bool { return w.committed() == 1 })
 		r.cleanly()
 		if n := len(w.dead()); n != 0 {
 			t.Errorf("%d dead letters", n)

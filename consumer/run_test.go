@@ -40,7 +40,7 @@ func TestFailingRecordIsDeadLetteredOnce(t *testing.T) {
 			return nil
 		}))
 		got.wait(2)
-		until(t, "everything is committed", func() bool { return w.committed() == 3 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 3 })
 		r.cleanly()
 		if d := w.dead(); len(d) != 1 || string(d[0].Key) != "bad" || string(d[0].Value) != "2" {
 			t.Errorf("dead letters %v, want the one of key bad", d)

@@ -35,7 +35,7 @@ func TestNewGroupStartsWhereItIsTold(t *testing.T) {
 				w.put("a=3")
 				got := newSeen(t)
 				r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }, c.start(before, between)))
-				until(t, "the position is committed", func() bool { return w.committed() >= 0 })
+				waitFor(t, "the position is committed", func() bool { return w.committed() >= 0 })
 				w.put("a=4")
 				all := got.wait(len(c.want))
 				for i := range c.want {
@@ -57,7 +57,7 @@ func TestPositionOfANewGroupSurvivesACrash(t *testing.T) {
 		held, got := newGate(), newSeen(t)
 		c, l := w.wire()
 		r := start(t, w.groupOn(c, func(ctx context.Context, m *consumer.Message[string]) error { return held.wait(ctx) }, consumer.StartAt(consumer.Latest())))
-		until(t, "the position is committed", func() bool { return w.committed() == 1 })
+		waitFor(t, "the position is committed", func() bool { return w.committed() == 1 })
 		w.put("a=2")
 		time.Sleep(time.Second)
 		l.sever() // it dies before it has handled anything

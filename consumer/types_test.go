@@ -50,7 +50,7 @@ func TestEachTypeHasItsHandler(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := start(t, g)
-			until(t, "everything is committed", func() bool { return w.committed() == 5 })
+			waitFor(t, "everything is committed", func() bool { return w.committed() == 5 })
 			r.cleanly()
 			if p, s := placed.all(), shipped.all(); len(p) != 2 || p[0] != "1" || p[1] != "5" || len(s) != 1 || s[0] != "2" {
 				t.Errorf("placed %v, shipped %v", p, s)

@@ -214,7 +214,8 @@ func TestJSONDoesNotKeepWhatItDecodes(t *testing.T) {
 func TestJSONEncodesWithoutCopies(t *testing.T) {
 	c := bind(t, serde.JSON[line]())
 	dst, ctx := make([]byte, 0, 256), t.Context()
-	if n := testing.AllocsPerRun(200, func() { _, _ = c.Append(ctx, dst, line{"a", 1}, nil) }); n > 1 {
+	n := testing.AllocsPerRun(200, func() { _, _ = c.Append(ctx, dst, line{"a", 1}, nil) })
+	if limit := 1 + 3*raced; n > float64(limit) { // the race detector makes a sync.Pool forget
 		t.Errorf("%v allocations, want the value's alone", n)
 	}
 }

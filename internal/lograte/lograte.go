@@ -17,6 +17,7 @@ const maxKinds = 1024
 type Limiter struct {
 	mu    sync.Mutex
 	kinds map[uint64]*kind
+	swept time.Time // when kinds that have gone quiet were last looked for
 }
 
 type kind struct {
@@ -38,7 +39,8 @@ func (l *Limiter) Allow(where, message string) (ok bool, skipped int) {
 		if l.kinds == nil {
 			l.kinds = make(map[uint64]*kind)
 		}
-		if len(l.kinds) >= maxKinds {
+		if len(l.kinds) >= maxKinds && now.Sub(l.swept) >= Every {
+			l.swept = now
 			for h, k := range l.kinds {
 				if now.Sub(k.at) >= Every && k.skipped == 0 {
 					delete(l.kinds, h)

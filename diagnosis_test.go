@@ -1,6 +1,7 @@
 package sordini_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"regexp"
 	"strings"
@@ -290,6 +292,24 @@ func serve(t *testing.T, answer func(key int16) kmsg.Response) string {
 	return l.Addr().String()
 }
 
+// lockedBuffer may be written to by several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 func versions(keys ...int16) kmsg.Response {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	for _, key := range append(keys, 18, 3) {
@@ -343,10 +363,14 @@ func TestSASLThatDoesNotFitIsExplained(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			err := ping(t, working(func(cl *sordini.Cluster) { cl.Brokers, cl.SASL = []string{serve(t, c.answer)}, c.sasl }), time.Second)
+			var out lockedBuffer
+			err := ping(t, working(func(cl *sordini.Cluster) {
+				cl.Brokers, cl.SASL = []string{serve(t, c.answer)}, c.sasl
+				cl.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug - 8}))
+			}), time.Second)
 			expect(t, what, err, c.cause, c.code, c.part)
-			if strings.Contains(fmt.Sprintf("%+v", err), canary) {
-				t.Errorf("%v shows the password", err)
+			if text := fmt.Sprintf("%+v %s", err, out.String()); strings.Contains(text, canary) || out.String() == "" {
+				t.Errorf("the error or the log shows the password, or there is no log: %s", text)
 			}
 		})
 	}

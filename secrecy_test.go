@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/producer"
 )
 
 const canary = "hunter2-canary"
@@ -151,6 +153,33 @@ func TestMechanismsAuthenticate(t *testing.T) {
 	for _, m := range []sordini.Mechanism{sordini.ScramSHA256("alice", canary), sordini.ScramSHA512("alice", canary)} {
 		if _, first, err := m.Authenticate(context.Background(), "host"); err != nil || !strings.HasPrefix(string(first), "n,,n=alice,r=") {
 			t.Errorf("%s sends %q, %v", m.Name(), first, err)
+		}
+	}
+}
+
+// A producer and a group hold the cluster in fields of their own.
+func TestG14ProducerAndGroupShowNoSecret(t *testing.T) {
+	c, secrets := secretive(t)
+	c.Registry.Username, c.Registry.Password = "", sordini.Secret{}
+	p, err := producer.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g, err := consumer.New(c, "billing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range map[string]any{"producer": p, "group": g} {
+		for _, verb := range []string{"%v", "%+v", "%#v"} {
+			text := fmt.Sprintf(verb, x)
+			for _, s := range secrets {
+				if strings.Contains(text, s) {
+					t.Errorf("%s with %s shows a secret: %s", name, verb, text)
+				}
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -75,6 +76,7 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 		x := l.letter
 		x.refused++
 		x.err = err
+		e.logRecord(slog.LevelError, "dead letter was refused; it is tried again, and nothing is committed past its record", src, err.Error(), "error", err, "dead_letters", r.Topic)
 		e.stats.refusedLetters.Add(1)
 		if p.stopping {
 			l.state = laneHeld
@@ -100,7 +102,8 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 			Kind: history.Ended, Outcome: history.Dead, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(class),
 		}
 	})
-	e.stats.dead(class)
+	e.stats.letters(class).Add(1)
+	e.logRecord(slog.LevelWarn, "record was dead-lettered", src, string(class)+" "+l.cause.Error(), "class", string(class), "attempts", l.attempts, "dead_letters", r.Topic)
 	resume = p.complete(l, time.Now())
 	p.dispatch()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/internal/lograte"
 )
 
 // engine is one run of a group. Its goroutines: the poll loop, the workers of the pool, the due queue, the watch over handler timeouts, the committer; and
@@ -36,6 +37,7 @@ type engine struct {
 	floods floods
 	late   outlived
 	stats  stats
+	limit  lograte.Limiter
 
 	joined   chan struct{} // closed once cl is set
 	stopping chan struct{} // closed when the drain begins
@@ -103,12 +105,14 @@ func (e *engine) run(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf("group %q: run: %w", e.g.name, err)
 	}
+	defer e.measure()()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for _, f := range []func(){
 		func() { e.due.run(stop) },
 		func() { e.watch(stop) },
 		func() { e.commitLoop(stop) },
+		func() { e.lagLoop(stop) },
 		func() { e.pollLoop() },
 	} {
 		wg.Add(1)
@@ -269,6 +273,7 @@ func (e *engine) watch(stop <-chan struct{}) {
 					}
 				default:
 					a.overdue = true
+					e.logRecord(slog.LevelWarn, "handler exceeds its timeout: its context is cancelled", a.src, "", "timeout", a.h.cfg.timeout)
 					a.cancel(ErrHandlerTimeout)
 				}
 			}

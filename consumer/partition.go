@@ -42,7 +42,7 @@ type partition struct {
 	stopping  bool // nothing is dispatched any more
 	closed    bool // fenced: no result counts any more
 	quiet     chan struct{}
-	base     int64 // where the ownership began to fetch
+	base      int64         // where the ownership began to fetch
 	seen      int64         // the offset after the last one that was fetched
 	backlog   []*kgo.Record // fetched, and kept behind until there is room: not in the window
 	paused    bool          // it is not fetched

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/sordini-go/sordini/dlt"
@@ -14,22 +15,22 @@ type stats struct {
 	commits, commitFailures                    atomic.Int64
 	refusedLetters, truncatedLetters, timeouts atomic.Int64
 
-	deadDecode, deadPermanent, deadExhausted, deadPanic, deadOther atomic.Int64
+	deadLetters [len(classes)]atomic.Int64
 }
 
-func (s *stats) dead(c dlt.Class) {
-	switch c {
-	case dlt.Decode:
-		s.deadDecode.Add(1)
-	case dlt.Permanent:
-		s.deadPermanent.Add(1)
-	case dlt.Exhausted:
-		s.deadExhausted.Add(1)
-	case dlt.Panic:
-		s.deadPanic.Add(1)
-	default:
-		s.deadOther.Add(1)
+// classes are the classes of dead letters.
+var classes = [...]dlt.Class{dlt.Decode, dlt.Permanent, dlt.Exhausted, dlt.Panic, dlt.TooLarge, dlt.Crash}
+
+// letters is the counter of a class.
+func (s *stats) letters(c dlt.Class) *atomic.Int64 {
+	return &s.deadLetters[max(0, slices.Index(classes[:], c))]
+}
+
+func (s *stats) deadAll() (n int64) {
+	for i := range s.deadLetters {
+		n += s.deadLetters[i].Load()
 	}
+	return n
 }
 
 // count counts an attempt's fate and tells the handler's flood breaker of a success. It is called without locks.
@@ -48,5 +49,8 @@ func (e *engine) count(a *attempt, d decision) {
 		e.stats.retried.Add(1)
 	case fateCut:
 		e.stats.cut.Add(1)
+	}
+	if d.err != nil || a.ended != nil {
+		e.tell(a, d)
 	}
 }

@@ -30,7 +30,7 @@ func (e *engine) companions(ctx context.Context) error {
 		ask = append(ask, t.name)
 		ask = append(ask, t.companions()...)
 	}
-	meta, err := admin.Metadata(ctx, e.side, ask...)
+	meta, err := e.lookUp(ctx, ask)
 	if err != nil {
 		return fmt.Errorf("look up topics: %w", err)
 	}
@@ -83,6 +83,29 @@ func (e *engine) companions(ctx context.Context) error {
 		return admin.WaitLeaders(ctx, e.side, topicNames(create)...)
 	}
 	return nil
+}
+
+// settleTime is how long a source topic may be unknown before it is taken for missing.
+const settleTime = 5 * time.Second
+
+// lookUp asks for the topics until every source topic can be used, settleTime long at most: brokers learn of a new topic one after the other, so that a
+// service which creates its topics and starts may ask one that does not know yet.
+func (e *engine) lookUp(ctx context.Context, ask []string) (admin.Cluster, error) {
+	began := time.Now()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		meta, err := admin.Metadata(ctx, e.side, ask...)
+		if err != nil || time.Since(began) >= settleTime || !slices.ContainsFunc(e.topics, func(t *topicPlan) bool {
+			err := usable(meta.Topic(t.name))
+			return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.LeaderNotAvailable)
+		}) {
+			return meta, err
+		}
+		select {
+		case <-ctx.Done():
+			return meta, nil
+		case <-time.After(wait):
+		}
+	}
 }
 
 func (t *topicPlan) companions() []string {

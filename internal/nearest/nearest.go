@@ -6,6 +6,9 @@ package nearest
 func Name(name string, candidates []string) (string, bool) {
 	best, at := "", -1
 	for _, c := range candidates {
+		if c == name { // one broker knows it and another does not yet: not what was meant instead
+			continue
+		}
 		d := Distance(name, c)
 		if limit := max(len(name), len(c)) / 3; d > max(limit, 1) && !contains(name, c) {
 			continue

@@ -207,30 +207,26 @@ func (c *Cluster) moveCoordinator(ctx context.Context, group string, to int32) e
 	if err != nil {
 		return err
 	}
-	// The first look creates __consumer_offsets where it is not there yet, and is refused until it is.
-	for err := error(kerr.CoordinatorNotAvailable); err != nil; {
-		if _, err = c.Coordinator(ctx, group); err != nil && !kerr.IsRetriable(err) {
+	const topic = "__consumer_offsets"
+	partitions := 0
+	for partitions == 0 { // the first look for a coordinator creates the topic, and is refused until it is there
+		if _, err := c.Coordinator(ctx, group); err != nil && !kerr.IsRetriable(err) {
 			return err
+		}
+		req := kmsg.NewPtrMetadataRequest()
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(topic)
+		req.Topics = append(req.Topics, t)
+		resp, err := req.RequestWith(ctx, a.Client)
+		if err != nil {
+			return err
+		}
+		for _, t := range resp.Topics {
+			partitions = len(t.Partitions)
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
-	}
-	const topic = "__consumer_offsets"
-	req := kmsg.NewPtrMetadataRequest()
-	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
-	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, a.Client)
-	if err != nil {
-		return err
-	}
-	partitions := 0
-	for _, t := range resp.Topics {
-		partitions = len(t.Partitions)
-	}
-	if partitions == 0 {
-		return kerr.CoordinatorNotAvailable
 	}
 	if err := c.moveLeader(ctx, topic, groupPartition(group, partitions), to); err != nil {
 		return err

@@ -157,20 +157,33 @@ func (sc *scene) offsets(ctx context.Context, topics []string, timestamp int64) 
 		}
 		req.Topics = append(req.Topics, rt)
 	}
+	for {
+		offsets, err := sc.listOffsets(ctx, req)
+		if err == nil {
+			return offsets
+		}
+		if !kerr.IsRetriable(err) || ctx.Err() != nil {
+			sc.t.Fatalf("independent reader: %v", err)
+		}
+		sc.hold(100 * time.Millisecond) // a leader that has just been elected does not know its end yet
+	}
+}
+
+func (sc *scene) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest) (map[place]int64, error) {
 	listed, err := req.RequestWith(ctx, sc.admin)
 	if err != nil {
-		sc.t.Fatalf("independent reader: %v", err)
+		return nil, err
 	}
 	offsets := map[place]int64{}
 	for _, t := range listed.Topics {
 		for _, p := range t.Partitions {
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				sc.t.Fatalf("independent reader: %s[%d]: %v", t.Topic, p.Partition, err)
+				return nil, fmt.Errorf("%s[%d]: %w", t.Topic, p.Partition, err)
 			}
 			offsets[place{t.Topic, p.Partition, 0}] = p.Offset
 		}
 	}
-	return offsets
+	return offsets, nil
 }
 
 // committed asks the group's coordinator what is committed, with no help of the SDK: -1 where nothing is.

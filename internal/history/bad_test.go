@@ -28,6 +28,9 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 		{name: "a group that never came", history: "accepted 0 a\naccepted 1 a", opts: owing, want: "G1*2", proof: "billing"},
 		{name: "a partition that was never assigned", history: three + handle("m1", 0, 1, 2) + "commits m1 3",
 			opts: Options{Groups: []Group{{Name: "billing"}, {Name: "shipping", Topics: []string{"orders"}}}}, want: "G1*3", proof: "shipping"},
+		{name: "a group that begins behind the first record", history: "accepted 0 a\naccepted 1 a\nassigned m1 1 at=1\n" + handle("m1", 1), want: "G1", proof: "@0"},
+		{name: "a group that began at the end and then skips", history: three + "accepted 3 b\n" + handle("m1", 1) + "end m1 killed\nassigned m2 2 at=3\n" + handle("m2", 3),
+			opts: Options{Groups: []Group{{Name: "billing", StartLatest: true}}}, want: "G1*2", proof: "@2 @0"},
 		{name: "handed to the inbox and forgotten", history: three + handle("m1", 0, 1) + "start m1 2\nerror m1 2\nhanded m1 2 9\ncommits m1 3", want: "G1",
 			proof: "never left it"},
 		{name: "redriven and forgotten", history: "accepted 0 a\nassigned m1 1\nacked m1 0 0\ndead m1 0\ncommits m1 1\nredrive 0 4", want: "G1",
@@ -37,6 +40,8 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 		{name: "called handled while it runs", history: "accepted 0 a\nassigned m1 1\nstart m1 0\nhandled m1 0\nok m1 0\ncommits m1 1", want: "G1",
 			proof: "while its attempt runs"},
 		{name: "taken by retention and passed in silence", history: three + handle("m1", 1, 2) + "commits m1 3\ntruncated 0-1", want: "G1", proof: "without a word"},
+		{name: "taken by retention and passed by the completion map", history: three + handle("m1", 0, 2) + "commits m1 1 1-3\ntruncated 0-2", want: "G1",
+			proof: "@1 without a word"},
 
 		// G2
 		{name: "an early commit", history: three + "start m1 0\nasks m1 1\nok m1 0\nhandled m1 0\ncommit m1 1\n" + handle("m1", 1, 2), want: "G2",
@@ -56,6 +61,8 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 			"start m1 2\nerror m1 2\nhanded m1 2 9\ncommits m1 3\ncommits m1 10 inbox\nstart m1 2 2 via=9\nok m1 2\nhandled m1 2 via=9", want: "G2",
 			proof: "orders.billing.retry[0]@9"},
 		{name: "a record that no producer knows is passed", history: three + handle("m1", 0, 1, 2) + "commits m1 4\nfound 3 a foreign", want: "G2", proof: "@3"},
+		{name: "the answer to an early commit, after a later one was asked", history: "accepted 0 a\nassigned m1 1\nasks m1 1 call=1\n" + handle("m1", 0) +
+			"asks m1 1 call=2\ncommit m1 1 call=1", want: "G2", proof: "@0"},
 		{name: "a sequence of commits, the second too far", history: three + handle("m1", 0) + "commits m1 1\nasks m1 2 call=1\ncommit m1 2 call=1\n" + handle("m1", 1, 2),
 			want: "G2", proof: "@1"},
 
@@ -79,6 +86,8 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 		{name: "a fence that does not grow", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 1", want: "G3", proof: "fence 1"},
 		{name: "a fence that goes back after the group was deleted", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 9\nend m2 clean\nassigned m3 2",
 			want: "G3", proof: "fence 2"},
+		{name: "fences that grow again below the highest", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 9\nend m2 clean\nassigned m3 2\nend m3 clean\n" +
+			"assigned m4 3", want: "G3*2", proof: "fence 3"},
 		{name: "an attempt with another fence", history: "accepted 0 a\nassigned m1 5\nstart m1 0 fence=4\nok m1 0\nhandled m1 0", want: "G3",
 			proof: "fence is 4"},
 
@@ -209,6 +218,51 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 			}
 			if strings.Count(first.String(), "\n") != 0 {
 				t.Errorf("more than a line: %s", first)
+			}
+		})
+	}
+}
+
+func TestEveryPartitionOfAnAssignedTopicIsOwed(t *testing.T) {
+	events := []Event{{Kind: Assigned, Group: "billing", Member: "m1", Topic: "orders", Fence: 1}}
+	for _, at := range []Place{{"orders", 1, 0}, {"invoices", 0, 0}} {
+		events = append(events, Event{Kind: Accepted, Member: "p1", Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, ID: "x"})
+	}
+	r := Check(events, Options{})
+	if broken(r) != "G1" || !strings.Contains(r.String(), "billing orders[1]@0") {
+		t.Errorf("want the loss in orders[1], and none of a topic that no group took:\n%s", r)
+	}
+}
+
+func TestReportKeepsAFewViolationsAndCountsAll(t *testing.T) {
+	text := "assigned m1 1\n"
+	for i := range 5 {
+		text += fmt.Sprintf("accepted %d a\n", i)
+	}
+	r := Check(tell(t, text), Options{Limit: 2})
+	if len(r.Violations) != 2 || r.Totals[G1] != 5 || !strings.Contains(r.String(), "G1 and 3 more") {
+		t.Error(r)
+	}
+}
+
+// Lanes of idle keys are forgotten, but not those that have something left to say.
+func TestManyKeysDoNotHideOne(t *testing.T) {
+	begin := "accepted 0 a\naccepted 1 a\nassigned m1 1\n"
+	for _, c := range []struct{ name, before, after, proof string }{
+		{"runs, and was committed all the same", begin + "start m1 0\ncommits m1 2\n", "start m1 1\n", "handlers of one key overlap"},
+		{"waits, and was committed all the same", begin + "start m1 0\nerror m1 0\ncommits m1 2\n", handle("m1", 1), "starts before record 0"},
+		{"runs redriven", begin + "start m1 0\nerror m1 0\nacked m1 0 0\ndead m1 0\nredrive 0 7\ncommits m1 1\nstart m1 0 via=7 redriven\n", "start m1 1\n", "handlers of one key overlap"},
+		{"was not committed", begin + handle("m1", 0, 1) + "end m1 killed\nassigned m1 2\n" + handle("m1", 1), handle("m1", 0), "starts after record 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var text strings.Builder
+			text.WriteString(c.before)
+			for i := 2; i < 3000; i++ {
+				fmt.Fprintf(&text, "accepted %d key-%d\n%s", i, i, handle("m1", i))
+			}
+			text.WriteString(c.after)
+			if r := Check(tell(t, text.String()), Options{Open: true}); !strings.Contains(r.String(), c.proof) {
+				t.Errorf("the key was forgotten:\n%s", r)
 			}
 		})
 	}

@@ -14,8 +14,8 @@
 //
 // The checker allows exactly what the table of guarantees allows, and counts what it allows in [Counts].
 //
-//   - G1: every Accepted record that was not Truncated has an Ended (handled, dead, skipped) for every group that owes it one. Handed is no end, and a
-//     Redrive owes one. A handled record's last attempt succeeded. Truncated records that the group went past need a Missed.
+//   - G1: every Accepted record that was not Truncated has an Ended (handled, dead, skipped) for every group that owes it one. Handed is no end, Folded ends a copy
+//     and not the record, and a Redrive owes an end. A handled record's last attempt succeeded. Truncated records that the group went past need a Missed.
 //   - G2: an acknowledged Commit, completed ranges included, covers no record without an Ended recorded before its CommitStart; of the inbox too. An
 //     Ended (dead) needs its DeadLettered first, and the dead letter must be Found where it was Scanned. Offsets without a record may be covered.
 //   - G3: within one ownership no two attempts of a key overlap, none starts before an earlier record of its key has ended, none goes back; first

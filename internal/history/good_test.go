@@ -59,6 +59,7 @@ var goodHistories = []struct {
 			error m1 2
 			skipped m1 2
 			` + handle("m1", 1, 3) + "commits m1 4\nfounddlt 0 0 a\nscanneddlt 0-1", want: Counts{Handled: 2, Dead: 1, Skipped: 1}},
+	{name: "a dead letter whose place nobody noted", history: "accepted 0 a\nassigned m1 1\nacked m1 0 -1\ndead m1 0\ncommits m1 1\nscanneddlt 0-9", want: Counts{Dead: 1}},
 	{name: "undecodable, dead without an attempt", history: `accepted 0 a hash=9 undecodable
 			assigned m1 1
 			acked m1 0 0
@@ -187,9 +188,12 @@ var goodHistories = []struct {
 			assigned m1 1
 			missed 0-1
 			` + handle("m1", 1, 2) + "commits m1 3", want: Counts{Handled: 2, Taken: 1}},
+	{name: "taken, and nobody came there", history: three + "assigned m1 1\n" + handle("m1", 0, 1) + "commits m1 2\ntruncated 0-3", want: Counts{Handled: 2, Taken: 1}},
 	{name: "a new group at the end", history: three + `assigned m1 1
 			commits m1 0
 			` + handle("m1", 0, 1, 2) + "commits m1 3", opts: Options{Groups: []Group{{Name: "billing", StartLatest: true}}}, want: Counts{Handled: 3}},
+	{name: "a new group at the end, with records before it", history: three + "assigned m1 1 at=2\n" + handle("m1", 2) + "commits m1 3",
+		opts: Options{Groups: []Group{{Name: "billing", StartLatest: true}}}, want: Counts{Handled: 1}},
 	{name: "sought back, handled again", history: three + "assigned m1 1\n" + handle("m1", 0, 1, 2) + "commits m1 3\nseek 1\n" + handle("m1", 1, 2) +
 		"commits m1 3", want: Counts{Handled: 3, Duplicates: 2}},
 	{name: "sought forward", history: three + "assigned m1 1\nseek 2\n" + handle("m1", 2) + "commits m1 3", want: Counts{Handled: 1}},
@@ -269,6 +273,8 @@ var goodHistories = []struct {
 			found 1 a x
 			scanned 0-2`, want: Counts{Handled: 2}},
 	{name: "unknown and not there, refused and not there", history: "unknown 0 a id=x\nrefused 0 a id=y\nassigned m1 1\nscanned 0-9"},
+	{name: "null keys have no order among sends", history: "accepted 0 - order=2\naccepted 1 - order=1\naccepted 2 a order=9 by=p2\naccepted 3 a order=3\nassigned m1 1\n" +
+		handle("m1", 0, 1, 2, 3), want: Counts{Handled: 4}},
 	{name: "found before it was accepted", history: "found 0 a\naccepted 0 a\nscanned 0-1\nassigned m1 1\n" + handle("m1", 0), want: Counts{Handled: 1}},
 	{name: "transaction: aborted, then again", history: `accepted 0 a
 			accepted 1 a
@@ -326,6 +332,18 @@ var goodHistories = []struct {
 			txcommit m2 t2
 			foundout 2 o0
 			scannedout 0-4`, want: Counts{Handled: 1, Duplicates: 1, Redelivered: 1}},
+	{name: "transaction without outputs, its offset in a later one", history: `accepted 0 a
+			accepted 1 b
+			assigned m1 1
+			start m1 0
+			ok m1 0
+			handled m1 0 tx=t1
+			txcommit m1 t1
+			start m1 1
+			ok m1 1
+			handled m1 1 tx=t2
+			asks m1 2 tx=t2
+			txcommit m1 t2`, want: Counts{Handled: 2}},
 	{name: "transaction with a dead letter and no output", history: `accepted 0 a
 			assigned m1 1
 			start m1 0

@@ -12,7 +12,7 @@ import (
 //
 //	accepted 3 a            record 3 with key a ("-" is null) and id r3; then: order=7 hash=5 undecodable by=p2 id=x
 //	unknown 3 a, refused 3 a   the id is r3
-//	assigned m1 5           fence 5; then: err=…
+//	assigned m1 5           fence 5; then: err=… at=2
 //	revoking m1, revoked m1, lost m1
 //	start m1 3 [2]          attempt 2 of record 3 (its key as accepted); then: fence=5 call=7 via=9 redriven key=a
 //	cancel m1 3 revoked
@@ -76,6 +76,8 @@ func tell(t testing.TB, text string) []Event {
 				e.Call = num(t, value)
 			case name == "tx":
 				e.Tx = value
+			case name == "at":
+				e.Offset = num(t, value)
 			case name == "err":
 				e.Err = value
 			case name == "via":

@@ -157,7 +157,7 @@ func TestUnreachableBrokerIsExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := closed.Addr().String()
-	closed.Close()
+	_ = closed.Close()
 	err = ping(t, working(func(c *sordini.Cluster) { c.Brokers = []string{address} }), time.Second)
 	expect(t, "closed port", err, syscall.ECONNREFUSED, sordini.CodeBrokerUnreachable, address)
 	nowhere := working(func(c *sordini.Cluster) {
@@ -210,10 +210,10 @@ func serveTLS(t *testing.T, cfg *tls.Config) string {
 			}
 			_ = conn.(*tls.Conn).Handshake()
 			_, _ = io.CopyN(io.Discard, conn, 1)
-			conn.Close()
+			_ = conn.Close()
 		}
 	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
 	return l.Addr().String()
 }
 
@@ -258,7 +258,7 @@ func serve(t *testing.T, answer func(key int16) kmsg.Response) string {
 				return
 			}
 			wg.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				for size := make([]byte, 4); ; {
 					if _, err := io.ReadFull(conn, size); err != nil {
 						return
@@ -288,7 +288,7 @@ func serve(t *testing.T, answer func(key int16) kmsg.Response) string {
 			})
 		}
 	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
 	return l.Addr().String()
 }
 

@@ -40,7 +40,7 @@ func secretive(t *testing.T) (sordini.Cluster, []string) {
 		Registry: sordini.Registry{URLs: []string{"https://registry"}, Username: "bob", Password: sordini.NewSecret(canary), BearerToken: sordini.NewSecret(canary)},
 		Logger:   slog.New(slog.DiscardHandler),
 	}
-	return c, []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)), strings.Trim(fmt.Sprint([]byte(canary)), "[]"),
+	return c, []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), strings.Trim(fmt.Sprintf("%v", []byte(canary)), "[]"),
 		fmt.Sprintf("%x", raw), fmt.Sprint(raw), fmt.Sprint(key.D)} //nolint:staticcheck // the number is what must not be seen
 }
 

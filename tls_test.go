@@ -23,9 +23,9 @@ import (
 
 // pki is an authority with a certificate for localhost, in files.
 type pki struct {
-	dir, ca, cert, key, expired, expiredKey string
-	pair                                    tls.Certificate
-	pool                                    *x509.CertPool
+	dir, ca, cert, key, expired string
+	pair                        tls.Certificate
+	pool                        *x509.CertPool
 }
 
 func newPKI(t *testing.T) pki {
@@ -165,7 +165,7 @@ func TestTLSIsPutOnTopOfDial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	greeted := make(chan string, 1)
 	go func() {
 		conn, err := server.Accept()
@@ -173,7 +173,7 @@ func TestTLSIsPutOnTopOfDial(t *testing.T) {
 			greeted <- err.Error()
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		if err := conn.(*tls.Conn).Handshake(); err != nil {
 			greeted <- err.Error()
 			return
@@ -205,7 +205,9 @@ func TestTLSIsPutOnTopOfDial(t *testing.T) {
 		t.Errorf("the server saw %q, want alice", got)
 	}
 	cancel()
-	<-pinged
+	if err := <-pinged; err == nil {
+		t.Error("a server that answers nothing was pinged")
+	}
 	if dialled != "localhost:9092" {
 		t.Errorf("dialled %q", dialled)
 	}

@@ -116,7 +116,7 @@ func (s *span) End(...trace.SpanEndOption) {
 func (s *span) text() string {
 	var lines []string
 	for k, v := range s.attrs {
-		lines = append(lines, fmt.Sprintf("%s=%s", k, v.Emit()))
+		lines = append(lines, fmt.Sprintf("%s=%s", k, v.String()))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, " ")
@@ -196,7 +196,7 @@ func (r *recorder) lines() []string {
 	for _, p := range r.points {
 		line := p.metric
 		for _, kv := range p.attrs.ToSlice() {
-			line += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Emit())
+			line += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.String())
 		}
 		lines = append(lines, line)
 	}

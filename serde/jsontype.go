@@ -96,7 +96,7 @@ func (l *jsonLook) fields(t reflect.Type, path string) error {
 			continue
 		}
 		embedded := f.Anonymous && name == ""
-		if !f.IsExported() && !(embedded && structOf(f.Type)) {
+		if !f.IsExported() && (!embedded || !structOf(f.Type)) {
 			if tagged {
 				return fmt.Errorf("%s.%s has a json tag and is not exported: it would be left out", path, f.Name)
 			}

@@ -76,13 +76,14 @@ func BrokerConfigs(ctx context.Context, cl *kgo.Client, broker int32, names ...s
 	if err != nil {
 		return nil, fmt.Errorf("describe the configuration of broker %d: %w", broker, err)
 	}
-	for _, r := range resp.Resources {
-		if err := failure(r.ErrorCode, r.ErrorMessage, "describe the configuration of broker %d", broker); err != nil {
-			return nil, err
-		}
-		return configs(r.Configs), nil
+	if len(resp.Resources) == 0 {
+		return nil, fmt.Errorf("describe the configuration of broker %d: the answer is empty", broker)
 	}
-	return nil, fmt.Errorf("describe the configuration of broker %d: the answer is empty", broker)
+	answer := resp.Resources[0]
+	if err := failure(answer.ErrorCode, answer.ErrorMessage, "describe the configuration of broker %d", broker); err != nil {
+		return nil, err
+	}
+	return configs(answer.Configs), nil
 }
 
 func configs(in []kmsg.DescribeConfigsResponseResourceConfig) Configs {

@@ -77,13 +77,12 @@ func DeleteRecords(ctx context.Context, cl *kgo.Client, topic string, partition 
 	if err != nil {
 		return 0, fmt.Errorf("delete records of %s[%d] before %d: %w", topic, partition, offset, err)
 	}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			if err := failure(p.ErrorCode, nil, "delete records of %s[%d] before %d", topic, partition, offset); err != nil {
-				return 0, err
-			}
-			return p.LowWatermark, nil
-		}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return 0, fmt.Errorf("delete records of %s[%d] before %d: the answer is empty", topic, partition, offset)
 	}
-	return 0, fmt.Errorf("delete records of %s[%d] before %d: the answer is empty", topic, partition, offset)
+	answer := resp.Topics[0].Partitions[0]
+	if err := failure(answer.ErrorCode, nil, "delete records of %s[%d] before %d", topic, partition, offset); err != nil {
+		return 0, err
+	}
+	return answer.LowWatermark, nil
 }

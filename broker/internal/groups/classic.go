@@ -80,6 +80,7 @@ func (c *classic) to(s State) {
 	checkStep(c.g.name, c.state, s)
 	c.previous, c.state, c.since = c.state, s, time.Now()
 	c.m.reached(c.g.name, s)
+	c.m.watch(c.g)
 }
 
 // check says what is wrong with a request in the name of a member.

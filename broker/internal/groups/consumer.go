@@ -46,6 +46,7 @@ type consumer struct {
 
 	members map[string]*consumerMember
 	static  map[string]*consumerMember
+	reads   map[string]bool               // what all of them subscribe to; nil: to be found out
 	target  map[string]map[partition]bool // what each member is to have
 	owner   map[partition]string          // who has what, or has still to give it up
 
@@ -128,6 +129,7 @@ func (c *consumer) announce() {
 	if s := c.state(); s != c.last {
 		c.last = s
 		c.m.reached(c.g.name, s)
+		c.m.watch(c.g)
 	}
 }
 
@@ -145,13 +147,21 @@ func (c *consumer) subscription(d *memberData) map[string]bool {
 	return all
 }
 
-// subscribed is what all members read.
+// subscribed is what all members read. Who changes that calls resubscribed.
 func (c *consumer) subscribed() map[string]bool {
-	all := make(map[string]bool)
-	for _, mb := range c.members {
-		maps.Copy(all, c.subscription(&mb.memberData))
+	if c.reads == nil {
+		c.reads = make(map[string]bool)
+		for _, mb := range c.members {
+			maps.Copy(c.reads, c.subscription(&mb.memberData))
+		}
 	}
-	return all
+	return c.reads
+}
+
+// resubscribed notes that members come or go, or change what they subscribe to.
+func (c *consumer) resubscribed() {
+	c.reads = nil
+	c.m.watch(c.g)
 }
 
 // subscribers counts the members with a regular expression.
@@ -223,6 +233,7 @@ func (c *consumer) fence(why string, ms ...*consumerMember) {
 		return
 	}
 	c.forgetRegexes()
+	c.resubscribed()
 	c.topics = c.m.image.fingerprint(c.subscribed())
 	c.epoch++
 	c.announce()

@@ -188,6 +188,7 @@ func (m *Manager) adopt(name string, c *consumer) {
 	}
 	c.g.consumer = c
 	m.groups[name] = c.g
+	m.watch(c.g)
 	for _, mb := range c.members {
 		if mb.classic != nil {
 			c.beat(mb, mb.classic.session)
@@ -288,6 +289,9 @@ func (c *consumer) join(mb *consumerMember, before, d memberData) (*consumerMemb
 	}
 	c.set(mb, d)
 	c.forgetRegexes()
+	if names || regex {
+		c.resubscribed()
+	}
 	c.maybeResolve(search)
 
 	if bump := names || known; bump || c.refresh {
@@ -339,6 +343,7 @@ func (c *consumer) resolve() {
 		bump = bump || !maps.Equal(topics, c.resolved[mb.regex])
 		c.resolved[mb.regex] = topics
 	}
+	c.resubscribed()
 	topics := c.m.image.fingerprint(c.subscribed())
 	if bump || topics != c.topics {
 		c.epoch++

@@ -26,7 +26,7 @@ func (m *Manager) offsetFetch(c call, req *kmsg.OffsetFetchRequest) {
 
 	resp := &kmsg.OffsetFetchResponse{Version: req.Version}
 	for _, a := range asked {
-		g := m.fetchGroup(a, req.Version >= 10)
+		g := m.fetchGroup(a, req.Version >= 10, req.RequireStable)
 		if g.ErrorCode != 0 && req.Version >= 2 {
 			g.Topics = nil
 		}
@@ -49,9 +49,9 @@ func (m *Manager) offsetFetch(c call, req *kmsg.OffsetFetchRequest) {
 	c.reply(resp)
 }
 
-func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.OffsetFetchResponseGroup {
+func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID, stable bool) kmsg.OffsetFetchResponseGroup {
 	if req.Topics == nil {
-		return m.fetchAll(req, byID)
+		return m.fetchAll(req, byID, stable)
 	}
 	names := make([]string, len(req.Topics))
 	for i, t := range req.Topics {
@@ -64,7 +64,7 @@ func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.O
 	m.mu.Lock()
 	defer m.unlock()
 	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
-	known, err := m.committedBy(req)
+	g, known, err := m.committedBy(req)
 	if err != nil {
 		resp.ErrorCode = err.Code
 	}
@@ -81,6 +81,10 @@ func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.O
 			continue
 		}
 		for _, p := range t.Partitions {
+			if stable && g != nil && g.unstable(names[i], p) {
+				rt.Partitions = append(rt.Partitions, wantsStable(p))
+				continue
+			}
 			at, ok := known[names[i]][p]
 			if ok && byID && at.topicID != ([16]byte{}) && at.topicID != t.TopicID {
 				ok = false // committed for a topic of this name that is gone
@@ -93,33 +97,37 @@ func (m *Manager) fetchGroup(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.O
 	return resp
 }
 
-// committedBy returns what a group has committed, if the client may know.
-func (m *Manager) committedBy(req kmsg.OffsetFetchRequestGroup) (offsets, *kerr.Error) {
+// committedBy returns a group and what it has committed, if the client may know.
+func (m *Manager) committedBy(req kmsg.OffsetFetchRequestGroup) (*group, offsets, *kerr.Error) {
 	g := m.groups[req.Group]
 	switch {
 	case m.closed:
-		return nil, kerr.CoordinatorNotAvailable
+		return nil, nil, kerr.CoordinatorNotAvailable
 	case g == nil:
-		return nil, nil
+		return nil, nil, nil
 	case g.consumer != nil:
 		if err := g.consumer.mayFetch(req.MemberID, req.MemberEpoch); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return g.offsets, nil
+	return g, g.offsets, nil
 }
 
 // fetchAll answers all that a group has committed, in order.
-func (m *Manager) fetchAll(req kmsg.OffsetFetchRequestGroup, byID bool) kmsg.OffsetFetchResponseGroup {
+func (m *Manager) fetchAll(req kmsg.OffsetFetchRequestGroup, byID, stable bool) kmsg.OffsetFetchResponseGroup {
 	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
 	m.mu.Lock()
-	known, err := m.committedBy(req)
+	g, known, err := m.committedBy(req)
 	if err != nil {
 		resp.ErrorCode = err.Code
 	}
 	for _, topic := range slices.Sorted(maps.Keys(known)) {
 		rt := kmsg.OffsetFetchResponseGroupTopic{Topic: topic}
 		for _, p := range slices.Sorted(maps.Keys(known[topic])) {
+			if stable && g.unstable(topic, p) {
+				rt.Partitions = append(rt.Partitions, wantsStable(p))
+				continue
+			}
 			rt.Partitions = append(rt.Partitions, fetched(p, known[topic][p], true))
 		}
 		resp.Topics = append(resp.Topics, rt)

@@ -39,6 +39,7 @@ func (m *Manager) joinGroup(c call, client Client, req *kmsg.JoinGroupRequest) {
 		}
 		g.consumer.close()
 		g.consumer, g.classic = nil, newClassic(m, g)
+		m.watch(g)
 	}
 	g.classic.joinRequest(c, client, req)
 }

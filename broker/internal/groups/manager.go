@@ -38,6 +38,13 @@ type Config struct {
 	// may be, counted in UTF-16 code units as Kafka counts it, whatever the
 	// setting is called. 0: 4096.
 	MaxMetadata int
+	// OffsetsRetention is how long offsets are kept that nobody uses: since their
+	// commit, or since the group has lost its last member
+	// (offsets.retention.minutes). 0: 7 days. Negative: for ever.
+	OffsetsRetention time.Duration
+	// OffsetsCheckInterval is how often expired offsets are looked for
+	// (offsets.retention.check.interval.ms). 0: 10 minutes.
+	OffsetsCheckInterval time.Duration
 	// MinSession and MaxSession bound a member's session timeout
 	// (group.min.session.timeout.ms, group.max.session.timeout.ms). 0: 6
 	// seconds and 30 minutes.
@@ -106,6 +113,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxMetadata == 0 {
 		c.MaxMetadata = 4096
 	}
+	if c.OffsetsRetention == 0 {
+		c.OffsetsRetention = 7 * 24 * time.Hour
+	}
+	if c.OffsetsCheckInterval == 0 {
+		c.OffsetsCheckInterval = 10 * time.Minute
+	}
 	if c.MinSession == 0 {
 		c.MinSession = 6 * time.Second
 	}
@@ -145,7 +158,10 @@ type Manager struct {
 	load    sync.Once  // of the topics, before they are first needed
 	imaging sync.Mutex // held while the topics are asked for and put in place
 
+	started time.Time // looks for what has expired come so many intervals later
+
 	mu        sync.Mutex
+	commits   int64 // how many offsets have been committed
 	closed    bool
 	groups    map[string]*group
 	image     image
@@ -161,6 +177,8 @@ type group struct {
 	classic  *classic  // nil in a consumer group
 	consumer *consumer // nil in a classic group
 	offsets  offsets
+	staged   map[int64]offsets // by the producers of open transactions
+	expiry   alarm             // of offsets, and in the end of the group
 }
 
 func (g *group) state() State {
@@ -185,7 +203,8 @@ func (g *group) protocolType() string {
 	return g.classic.protocolType
 }
 
-func (g *group) close() {
+func (m *Manager) closeGroup(g *group) {
+	m.unset(&g.expiry)
 	if g.consumer != nil {
 		g.consumer.close()
 	} else {
@@ -203,7 +222,7 @@ func (g *group) subscribedTo(topic string) bool {
 
 // New returns a Manager without groups. Close it.
 func New(cfg Config) *Manager {
-	return &Manager{cfg: cfg.withDefaults(), groups: make(map[string]*group)}
+	return &Manager{cfg: cfg.withDefaults(), groups: make(map[string]*group), started: time.Now()}
 }
 
 // Close answers every waiting request with COORDINATOR_NOT_AVAILABLE, ends
@@ -216,7 +235,7 @@ func (m *Manager) Close() {
 	if !m.closed {
 		m.closed = true
 		for _, g := range m.groups {
-			g.close()
+			m.closeGroup(g)
 		}
 		for _, w := range m.waiters {
 			w.end(ErrClosed)
@@ -259,8 +278,8 @@ func (m *Manager) loadTopics() { m.load.Do(m.Changed) }
 
 // Handle answers one request of a group API: OffsetCommit, OffsetFetch,
 // JoinGroup, Heartbeat, LeaveGroup, SyncGroup, DescribeGroups, ListGroups,
-// DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat or ConsumerGroupDescribe;
-// any other is answered nil.
+// DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat, ConsumerGroupDescribe or
+// TxnOffsetCommit (to version 5); any other is answered nil.
 //
 // It never blocks. reply is called exactly once and never while a lock is held:
 // before Handle returns, or later, from a timer or from the goroutine that
@@ -274,6 +293,8 @@ func (m *Manager) Handle(client Client, req kmsg.Request, reply func(kmsg.Respon
 		m.offsetCommit(c, req)
 	case *kmsg.OffsetFetchRequest:
 		m.offsetFetch(c, req)
+	case *kmsg.TxnOffsetCommitRequest:
+		m.txnOffsetCommit(c, req)
 	case *kmsg.OffsetDeleteRequest:
 		m.offsetDelete(c, req)
 	case *kmsg.JoinGroupRequest:
@@ -320,12 +341,13 @@ func (m *Manager) create(name string) *group {
 	g.classic = newClassic(m, g)
 	m.groups[name] = g
 	m.reached(name, Empty)
+	m.watch(g)
 	return g
 }
 
 // drop forgets a group and its offsets.
 func (m *Manager) drop(g *group) {
-	g.close()
+	m.closeGroup(g)
 	delete(m.groups, g.name)
 	m.reached(g.name, Dead)
 }

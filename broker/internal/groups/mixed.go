@@ -289,6 +289,7 @@ func (c *consumer) toClassic(rebalance bool) {
 		cl.beat(mb, mb.session)
 	}
 	c.m.reached(g.name, Stable)
+	c.m.watch(g)
 	if rebalance {
 		cl.prepare("the last member of the consumer protocol has left")
 	}

@@ -16,8 +16,10 @@ type committed struct {
 	offset      int64
 	leaderEpoch int32 // -1: not given
 	metadata    string
-	topicID     [16]byte // of the topic that was committed for; zero: not known
-	at          time.Time
+	topicID     [16]byte  // of the topic that was committed for; zero: not known
+	at          time.Time // when
+	expires     time.Time // asked for by versions 2 to 4; zero: as the group's do
+	seq         int64     // which of all commits it is
 }
 
 func (o *offsets) put(topic string, partition int32, c committed) {
@@ -37,31 +39,61 @@ func (o offsets) remove(topic string, partition int32) {
 	}
 }
 
-// commitTopic is one topic of an OffsetCommit request that has been looked up.
+// commitRequest is an OffsetCommit, or a TxnOffsetCommit, which says the same.
+type commitRequest struct {
+	version    int16
+	group      string
+	member     string
+	instance   *string
+	generation int32
+	retention  time.Duration // < 0: the group's
+	producer   *int64        // of a transactional commit
+	byID       bool          // topics are named by their ids
+	topics     []commitTopic
+}
+
+// commitTopic is one topic of a commit.
 type commitTopic struct {
 	name       string
-	id         [16]byte
+	id         topicID
 	partitions []kmsg.OffsetCommitRequestTopicPartition
 }
 
 func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
+	cr := commitRequest{
+		version: req.Version, group: req.Group, member: req.MemberID, instance: req.InstanceID, generation: req.Generation,
+		retention: -1, byID: req.Version >= 10,
+	}
+	if req.Version <= 4 && req.RetentionTimeMillis >= 0 {
+		cr.retention = time.Duration(req.RetentionTimeMillis) * time.Millisecond
+	}
+	for _, t := range req.Topics {
+		cr.topics = append(cr.topics, commitTopic{t.Topic, t.TopicID, t.Partitions})
+	}
+	m.commitAll(cr, func(topics []kmsg.OffsetCommitResponseTopic) {
+		m.answer(c, &kmsg.OffsetCommitResponse{Topics: topics})
+	})
+}
+
+// commitAll stores what may be stored of a commit and hands over the answer,
+// with the lock held.
+func (m *Manager) commitAll(req commitRequest, answer func([]kmsg.OffsetCommitResponseTopic)) {
 	var refused, accepted commitAnswer
 	var topics []commitTopic
-	byID := req.Version >= 10
-	for _, t := range req.Topics {
-		id, name, ok := t.TopicID, t.Topic, true
-		if byID {
-			name, ok = m.cfg.TopicName(id)
+	for _, t := range req.topics {
+		ok := true
+		if req.byID {
+			t.name, ok = m.cfg.TopicName(t.id)
 		} else {
-			id, _ = m.cfg.TopicID(name)
+			t.id, _ = m.cfg.TopicID(t.name)
 		}
-		valid := commitTopic{name: name, id: id}
-		for _, p := range t.Partitions {
+		valid := commitTopic{name: t.name, id: t.id}
+		for _, p := range t.partitions {
 			switch {
 			case !ok:
-				refused.add(byID, name, id, p.Partition, kerr.UnknownTopicID)
-			case !m.cfg.TopicExists(name, p.Partition):
-				refused.add(byID, name, id, p.Partition, kerr.UnknownTopicOrPartition)
+				refused.add(req.byID, t.name, t.id, p.Partition, kerr.UnknownTopicID)
+			case !m.cfg.TopicExists(t.name, p.Partition):
+				refused.add(req.byID, t.name, t.id, p.Partition, kerr.UnknownTopicOrPartition)
 			default:
 				valid.partitions = append(valid.partitions, p)
 			}
@@ -74,7 +106,7 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 	m.mu.Lock()
 	defer m.unlock()
 	if len(topics) > 0 { // else Kafka does not even look at the group
-		made := m.groups[req.Group] == nil
+		made := m.groups[req.group] == nil
 		g, check, err := m.mayCommit(req)
 		if err == nil && check != nil {
 			err = m.checkAll(topics, check)
@@ -83,16 +115,16 @@ func (m *Manager) offsetCommit(c call, req *kmsg.OffsetCommitRequest) {
 			for _, p := range t.partitions {
 				err := err
 				if err == nil {
-					err = m.commit(g, t, p)
+					err = m.commit(g, req, t, p)
 				}
-				accepted.add(byID, t.name, t.id, p.Partition, err)
+				accepted.add(req.byID, t.name, t.id, p.Partition, err)
 			}
 		}
-		if made && g != nil && len(g.offsets) == 0 {
+		if made && g != nil && g.unused() {
 			m.drop(g) // nothing was written; in Kafka it may linger until a restart
 		}
 	}
-	m.answer(c, &kmsg.OffsetCommitResponse{Topics: append(refused, accepted...).merged(byID, len(refused))})
+	answer(append(refused, accepted...).merged(req.byID, len(refused)))
 }
 
 // checkAll looks at each partition of a commit before any is stored: what is
@@ -115,121 +147,26 @@ func (m *Manager) tooLong(meta *string) bool {
 	return meta != nil && utf16Len(*meta) > m.cfg.MaxMetadata
 }
 
-// commit stores one offset of a group that may commit.
-func (m *Manager) commit(g *group, t commitTopic, p kmsg.OffsetCommitRequestTopicPartition) *kerr.Error {
+// commit stores one offset of a group that may commit: in a transaction, until
+// that ends.
+func (m *Manager) commit(g *group, req commitRequest, t commitTopic, p kmsg.OffsetCommitRequestTopicPartition) *kerr.Error {
 	if m.tooLong(p.Metadata) {
 		return kerr.OffsetMetadataTooLarge
 	}
-	meta := ""
+	m.commits++
+	c := committed{offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), topicID: t.id, at: time.Now(), seq: m.commits}
 	if p.Metadata != nil {
-		meta = *p.Metadata
+		c.metadata = *p.Metadata
 	}
-	g.offsets.put(t.name, p.Partition, committed{
-		offset: p.Offset, leaderEpoch: max(p.LeaderEpoch, -1), metadata: meta, topicID: t.id, at: time.Now(),
-	})
-	return nil
-}
-
-// mayCommit finds the group of a commit, making a so-called simple group, which
-// has offsets and never members, for clients that are in none. Where check is
-// not nil it decides over each partition.
-func (m *Manager) mayCommit(req *kmsg.OffsetCommitRequest) (g *group, check func(partition) *kerr.Error, err *kerr.Error) {
-	if m.closed {
-		return nil, nil, kerr.CoordinatorNotAvailable
+	if req.retention >= 0 {
+		c.expires = c.at.Add(req.retention)
 	}
-	g = m.groups[req.Group]
-	if g == nil {
-		switch {
-		case req.Generation < 0:
-			g = m.create(req.Group)
-		case req.Version >= 9:
-			return nil, nil, kerr.GroupIDNotFound
-		default:
-			return nil, nil, kerr.IllegalGeneration
-		}
-	}
-	if g.consumer != nil {
-		check, err = g.consumer.mayCommit(req.MemberID, req.Generation, req.Version)
-		return g, check, err
-	}
-	return g, nil, g.classic.mayCommit(req.MemberID, req.InstanceID, req.Generation)
-}
-
-// mayCommit says whether a member, or a client that is none, may commit in a
-// member epoch. In an older one it may commit what it has had since then.
-func (c *consumer) mayCommit(id string, epoch int32, version int16) (func(partition) *kerr.Error, *kerr.Error) {
-	if epoch < 0 && len(c.members) == 0 {
-		return nil, nil
-	}
-	mb := c.members[id]
-	if mb == nil {
-		return nil, kerr.UnknownMemberID
-	}
-	stale := kerr.StaleMemberEpoch
-	if mb.classic != nil {
-		stale = kerr.IllegalGeneration
-	}
-	switch {
-	case mb.classic == nil && version < 9: // cannot be told of its epoch
-		return nil, kerr.UnsupportedVersion
-	case epoch == mb.epoch:
-		return nil, nil
-	case epoch > mb.epoch:
-		return nil, stale
-	}
-	return func(p partition) *kerr.Error {
-		since, ok := mb.assigned[p]
-		if !ok {
-			since, ok = mb.revoking[p]
-		}
-		if !ok || epoch < since {
-			return stale
-		}
-		return nil
-	}, nil
-}
-
-// mayFetch says whether a client may read offsets: a member in its epoch, or
-// one that does not say that it is a member.
-func (c *consumer) mayFetch(id *string, epoch int32) *kerr.Error {
-	if id == nil && epoch < 0 {
+	if req.producer != nil {
+		g.stage(*req.producer, t.name, p.Partition, c)
 		return nil
 	}
-	var mb *consumerMember
-	if id != nil {
-		mb = c.members[*id]
-	}
-	switch {
-	case mb == nil:
-		return kerr.UnknownMemberID
-	case epoch == mb.epoch:
-		return nil
-	case mb.classic != nil:
-		return kerr.IllegalGeneration
-	}
-	return kerr.StaleMemberEpoch
-}
-
-// mayCommit says whether a member, or a client that is none, may commit now.
-// While members are joining the previous generation may still commit what it
-// has done; once they have joined, what they commit could be another's.
-func (c *classic) mayCommit(id string, instance *string, generation int32) *kerr.Error {
-	if generation < 0 && c.state == Empty {
-		return nil
-	}
-	if generation < 0 && id == "" && instance == nil {
-		return kerr.UnknownMemberID
-	}
-	mb, err := c.check(id, instance)
-	switch {
-	case err != nil:
-		return err
-	case generation != c.generation:
-		return kerr.IllegalGeneration
-	case c.state == CompletingRebalance:
-		return kerr.RebalanceInProgress
-	}
-	c.beat(mb, mb.session) // a commit is as good as a heartbeat
+	g.offsets.put(t.name, p.Partition, c)
+	m.watchCommit(g, t.name, c)
 	return nil
 }
 
@@ -274,41 +211,4 @@ func utf16Len(s string) int {
 		n += utf16.RuneLen(r)
 	}
 	return n
-}
-
-func (m *Manager) offsetDelete(c call, req *kmsg.OffsetDeleteRequest) {
-	exists := make([][]bool, len(req.Topics))
-	for i, t := range req.Topics {
-		exists[i] = make([]bool, len(t.Partitions))
-		for j, p := range t.Partitions {
-			exists[i][j] = m.cfg.TopicExists(t.Topic, p.Partition)
-		}
-	}
-
-	m.mu.Lock()
-	defer m.unlock()
-	g, err := m.lookup(req.Group, kerr.GroupIDNotFound)
-	if err == nil && g.state() != Empty && g.protocolType() != consumerProtocol {
-		err = kerr.NonEmptyGroup
-	}
-	resp := &kmsg.OffsetDeleteResponse{ErrorCode: code(err)}
-	if err == nil {
-		for i, t := range req.Topics {
-			rt := kmsg.OffsetDeleteResponseTopic{Topic: t.Topic}
-			for j, p := range t.Partitions {
-				var err *kerr.Error
-				switch {
-				case !exists[i][j]:
-					err = kerr.UnknownTopicOrPartition
-				case g.subscribedTo(t.Topic):
-					err = kerr.GroupSubscribedToTopic
-				default:
-					g.offsets.remove(t.Topic, p.Partition)
-				}
-				rt.Partitions = append(rt.Partitions, kmsg.OffsetDeleteResponseTopicPartition{Partition: p.Partition, ErrorCode: code(err)})
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-	}
-	m.answer(c, resp)
 }

@@ -75,7 +75,13 @@ func (m *Manager) TopicDeleted(topic string) {
 
 func (m *Manager) forgetTopic(topic string) {
 	for _, g := range m.groups {
-		delete(g.offsets, topic)
+		for _, staged := range g.staged {
+			delete(staged, topic)
+		}
+		if g.offsets[topic] != nil {
+			delete(g.offsets, topic)
+			m.watch(g)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ var kafka = flag.String("kafka", "", "record the transcripts from the Kafka brok
 const settle = 250 * time.Millisecond
 
 func TestAnswersAsKafka(t *testing.T) {
-	for _, sc := range slices.Concat(classicScenarios, consumerScenarios) {
+	for _, sc := range slices.Concat(classicScenarios, consumerScenarios, txnScenarios) {
 		t.Run(sc.name, func(t *testing.T) {
 			file := filepath.Join("testdata", "kafka-4.3.1", sc.name+".txt")
 			if *kafka != "" {
@@ -95,6 +95,16 @@ type target interface {
 	topicID(name string) [16]byte
 	// setTopic creates a topic, gives it more partitions, or deletes it with 0.
 	setTopic(name string, partitions int32)
+	// begin opens a transaction with a group's offsets in it; end ends it.
+	begin(txn, group string) producer
+	end(p producer, commit bool)
+}
+
+// producer is one with an open transaction.
+type producer struct {
+	txn, group string
+	id         int64
+	epoch      int16
 }
 
 // local is a Manager of ours.
@@ -180,6 +190,13 @@ func (l *local) send(req kmsg.Request, reply func(kmsg.Response)) {
 	})
 }
 
+func (l *local) begin(txn, group string) producer {
+	l.made++
+	return producer{txn, group, int64(l.made), 0}
+}
+
+func (l *local) end(p producer, commit bool) { l.m.EndTxn(p.group, p.id, commit) }
+
 // wire is a Kafka broker. Each request has a connection of its own: Kafka does
 // not read on from one whose request waits.
 type wire struct {
@@ -243,6 +260,31 @@ func (w *wire) setTopic(name string, partitions int32) {
 		time.Sleep(settle)
 		w.ids[name] = w.ask(meta).(*kmsg.MetadataResponse).Topics[0].TopicID
 	}
+}
+
+func (w *wire) begin(txn, group string) producer {
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.Version, find.CoordinatorType, find.CoordinatorKeys = 4, 1, []string{txn}
+	w.ask(find)
+	init := kmsg.NewPtrInitProducerIDRequest()
+	init.Version, init.TransactionalID, init.TransactionTimeoutMillis = 4, &txn, 60_000
+	for {
+		if r := w.ask(init).(*kmsg.InitProducerIDResponse); r.ErrorCode == 0 {
+			p := producer{txn, group, r.ProducerID, r.ProducerEpoch}
+			add := kmsg.NewPtrAddOffsetsToTxnRequest()
+			add.Version, add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = 3, txn, p.id, p.epoch, group
+			w.ask(add)
+			return p
+		}
+		time.Sleep(settle)
+	}
+}
+
+func (w *wire) end(p producer, commit bool) {
+	end := kmsg.NewPtrEndTxnRequest()
+	end.Version, end.TransactionalID, end.ProducerID, end.ProducerEpoch, end.Commit = 3, p.txn, p.id, p.epoch, commit
+	w.ask(end)
+	time.Sleep(settle)
 }
 
 func (w *wire) ask(req kmsg.Request) kmsg.Response {

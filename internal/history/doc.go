@@ -28,7 +28,8 @@
 //     Revoked or RunEnd, which it must.
 //   - G6: an attempt that ended with cause draining and not with success is followed by one of no higher number, has no outcome, no dead letter and no
 //     commit. Run does not return nil while handlers run.
-//   - G7: what an acknowledged commit covers is not started again, nor what its own ownership ended, nor what ended before a clean RunEnd.
+//   - G7: what an acknowledged commit covers is not started again, nor what its own ownership ended, nor what ended before a clean RunEnd in
+//     a partition that was owned when draining began (a revocation before that may have lost its last commit).
 //   - G9: a Found copy (dead letter, inbox) has the key and Hash of its record. Undecodable records are never handled, and with Options.MarksPoison no
 //     other dies with class decode. That a record which kills the process is dead-lettered shows as G1.
 //   - G10: an ID is Found at most once where it was Accepted and once for each Unknown; a Refused one is not found; what was Accepted is found where it
@@ -43,6 +44,6 @@
 //
 // # What it costs
 //
-// Time is n log n at worst, linear for what happens in order. Memory is some 25 bytes an offset and 20 more an offset for each group, in pages of 128
-// offsets, plus what is in flight; keys cost nothing once they are idle and committed.
+// Time is n log n at worst, linear for what happens in order. Memory is 21 bytes an offset, 16 more where sends are numbered and values
+// hashed, and 19 more for each group, in pages of 128 offsets, plus what is in flight; keys cost nothing once they are idle and committed.
 package history

@@ -82,6 +82,7 @@ func TestJSONRoundTrip(t *testing.T) {
 
 type (
 	methods interface{ Do() }
+	inner   struct{ A int }
 	hidden  struct{ id string } //nolint:unused // that is the mistake
 	twice   struct {
 		X string
@@ -105,17 +106,18 @@ func refused[T any]() error                  { _, err := serde.JSON[T]().Bind(se
 
 func TestJSONRefusesTypesThatDoNotComeBack(t *testing.T) {
 	for want, err := range map[string]error{
-		"JSON has no chan int":             refused[chan int](),
-		"JSON has no func()":               refused[struct{ F func() }](),
-		"JSON has no complex128":           refused[[]complex128](),
-		"not decoded":                      refused[struct{ M []methods }](),
-		"error can be encoded":             refused[map[string]error](),
-		"key must be text":                 refused[map[float64]string](),
-		"no field of serde_test.hidden":    refused[*hidden](),
-		`both "x" in JSON`:                 refused[twice](),
-		"no UnmarshalJSON":                 refused[oneWay](),
-		"no MarshalJSON":                   refused[struct{ R readOnly }](),
-		"MarshalText and no UnmarshalText": refused[struct{ Password secret.Secret }](),
+		"JSON has no chan int":                  refused[chan int](),
+		"JSON has no func()":                    refused[struct{ F func() }](),
+		"JSON has no complex128":                refused[[]complex128](),
+		"not decoded":                           refused[struct{ M []methods }](),
+		"error can be encoded":                  refused[map[string]error](),
+		"key must be text":                      refused[map[float64]string](),
+		"no field of serde_test.hidden":         refused[*hidden](),
+		`both "x" in JSON`:                      refused[twice](),
+		"can be encoded and not decoded; embed": refused[struct{ *inner }](),
+		"no UnmarshalJSON":                      refused[oneWay](),
+		"no MarshalJSON":                        refused[struct{ R readOnly }](),
+		"MarshalText and no UnmarshalText":      refused[struct{ Password secret.Secret }](),
 		"order.F: JSON has no": refused[struct {
 			order struct{}
 			Order struct{ F func() }
@@ -127,7 +129,7 @@ func TestJSONRefusesTypesThatDoNotComeBack(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"recursion": refused[tree](), "any": refused[any](), "bytes": refused[[]byte](), "text keys": refused[map[textKey]int](), "int keys": refused[map[int8]int](),
-		"empty struct": refused[struct{}](), "left out": refused[tagless](), "time": refused[time.Time](), "duration": refused[time.Duration](), "raw": refused[json.RawMessage](),
+		"empty struct": refused[struct{}](), "embedded": refused[struct{ inner }](), "left out": refused[tagless](), "time": refused[time.Time](), "duration": refused[time.Duration](), "raw": refused[json.RawMessage](),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -96,6 +96,9 @@ func (l *jsonLook) fields(t reflect.Type, path string) error {
 			continue
 		}
 		embedded := f.Anonymous && name == ""
+		if embedded && !f.IsExported() && f.Type.Kind() == reflect.Pointer {
+			return fmt.Errorf("%s embeds %s, which is not exported: it can be encoded and not decoded; embed the struct itself", path, f.Type)
+		}
 		if !f.IsExported() && (!embedded || !structOf(f.Type)) {
 			if tagged {
 				return fmt.Errorf("%s.%s has a json tag and is not exported: it would be left out", path, f.Name)

@@ -4,13 +4,13 @@ import (
 	"crypto/md5"
 	"fmt"
 	"slices"
-
-	"github.com/sordini-go/sordini/broker/registry/internal/avro"
 )
 
 // Types of schemas.
 const (
-	typeAvro = "AVRO"
+	typeAvro     = "AVRO"
+	typeJSON     = "JSON"
+	typeProtobuf = "PROTOBUF"
 )
 
 // parsed is a schema that has been understood.
@@ -39,11 +39,13 @@ type parseFunc func(text string, references []resolved, strict bool) (parsed, er
 type resolved struct{ name, schema string }
 
 var formats = map[string]parseFunc{
-	typeAvro: parseAvro,
+	typeAvro:     parseAvro,
+	typeJSON:     parseJSON,
+	typeProtobuf: parseProtobuf,
 }
 
 // types are the types in the order in which they are answered.
-var types = []string{typeAvro}
+var types = []string{typeJSON, typeProtobuf, typeAvro}
 
 // parsedCache holds schemas that were understood, by everything that their meaning depends on.
 type parsedCache map[[md5.Size]byte]parsed
@@ -134,48 +136,4 @@ func (r *Registry) resolve(subject string, d *definition, isNew bool) ([]resolve
 func (r *Registry) parseStored(v *version) (parsed, error) {
 	d := v.definition
 	return r.parse(v.subject, &d, false)
-}
-
-// avroSchema is [parsed] for Avro.
-type avroSchema struct{ *avro.Schema }
-
-func parseAvro(text string, references []resolved, strict bool) (parsed, error) {
-	texts := make([]string, len(references))
-	for i, r := range references {
-		texts[i] = r.schema
-	}
-	s, err := avro.Parse(text, texts, avro.Options{Strict: strict})
-	if err != nil {
-		return nil, err
-	}
-	return avroSchema{s}, nil
-}
-
-func (s avroSchema) canonical() string  { return s.Canonical() }
-func (s avroSchema) normalized() string { return s.Normalized() }
-
-func (s avroSchema) formatted(form string) string {
-	if form == "resolved" {
-		return s.Resolved()
-	}
-	return s.Canonical()
-}
-
-func (s avroSchema) equivalent(o parsed) bool { return s.Equivalent(o.(avroSchema).Schema) }
-
-func (s avroSchema) check(fields bool) error {
-	if f := s.ReservedField(); fields && f != "" {
-		return fmt.Errorf("field %s: names of fields cannot start with $$", f)
-	}
-	return nil
-}
-
-func (s avroSchema) read(writer parsed, _ bool) []problem {
-	var out []problem
-	for _, p := range s.Read(writer.(avroSchema).Schema) {
-		out = append(out, func(reader, writer string) string {
-			return fmt.Sprintf("{errorType:'%s', description:'%s', additionalInfo:'%s'}", p.Type, p.Explain(reader, writer), p.Detail)
-		})
-	}
-	return out
 }

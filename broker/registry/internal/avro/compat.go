@@ -27,11 +27,12 @@ const (
 	missingDefault = "READER_FIELD_MISSING_DEFAULT_VALUE"
 	typeMismatch   = "TYPE_MISMATCH"
 	missingBranch  = "MISSING_UNION_BRANCH"
+	tooComplex     = "TOO_COMPLEX"
 )
 
 // Read returns why a reader that has schema s cannot read what was written with writer, nothing where it can.
 func (s *Schema) Read(writer *Schema) []Problem {
-	c := checker{memo: make(map[pair]*verdict)}
+	c := checker{memo: make(map[pair]*verdict), budget: maxPairs}
 	return c.check(s.root, writer.root, nil)
 }
 
@@ -40,9 +41,18 @@ type pair struct{ reader, writer *schema }
 // verdict is what is known of a pair; while it is being found out, the pair counts as compatible, or recursion would not end.
 type verdict struct{ problems []Problem }
 
-type checker struct{ memo map[pair]*verdict }
+type checker struct {
+	memo   map[pair]*verdict
+	budget int
+}
+
+// maxPairs is how many pairs are compared: two unions of n types each have n² of them.
+const maxPairs = 300_000
 
 func (c *checker) check(r, w *schema, path []string) []Problem {
+	if c.budget--; c.budget < 0 {
+		return []Problem{{tooComplex, at(path), "too many types to be compared"}}
+	}
 	key := pair{r, w}
 	if v := c.memo[key]; v != nil {
 		return v.problems

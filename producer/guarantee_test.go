@@ -17,6 +17,7 @@ import (
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/producer"
+	"github.com/sordini-go/sordini/serde"
 )
 
 var slowProduce = broker.Fault{API: broker.APIProduce, Delay: time.Millisecond}
@@ -118,6 +119,64 @@ func TestG10OutcomeIsUnknownWhenTheAnswerIsLost(t *testing.T) {
 			t.Errorf("after the fault, on the log: %v", got)
 		}
 	})
+}
+
+// The record is acknowledged after its time was up: its caller has been told once, and is not told again.
+func TestG10LateAcknowledgementIsNotReportedTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil, producer.DeliveryTimeout(10*time.Second))
+		f.warm()
+		stall := f.Inject(broker.Fault{API: broker.APIProduce, Stall: true, Count: 1})
+		var o outcomes
+		for _, id := range sequence(3) {
+			o.send(context.Background(), f.pub, id)
+		}
+		failed := o.wait(t)
+		for _, id := range sequence(3) {
+			if !errors.Is(failed[id], producer.ErrDeliveryTimeout) {
+				t.Errorf("%s: %v", id, failed[id])
+			}
+		}
+		stall.Remove()
+		if err := f.p.Close(); err != nil {
+			t.Error(err)
+		}
+		o.wait(t) // counts the calls
+		for _, id := range f.ids() {
+			if !errors.Is(failed[id], producer.ErrOutcomeUnknown) {
+				t.Errorf("%s is on the log, and its caller was told %v", id, failed[id])
+			}
+		}
+	})
+}
+
+// A refusal says that this attempt was not applied. Of an attempt before it whose answer was lost it says nothing.
+func TestG10RefusalIsCertainUnlessAnAnswerWasLost(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprintf("lost %v", lost), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := start(t, nil)
+				f.warm()
+				if lost {
+					f.Inject(broker.Fault{API: broker.APIProduce, DropResponse: true, Count: 1})
+					f.Inject(broker.Fault{API: broker.APIMetadata, Delay: 100 * time.Millisecond})
+					time.AfterFunc(10*time.Millisecond, func() { f.Inject(broker.Fault{API: broker.APIProduce, Fail: kerr.TopicAuthorizationFailed.Code}) })
+				} else {
+					f.Inject(broker.Fault{API: broker.APIProduce, Fail: kerr.TopicAuthorizationFailed.Code})
+				}
+				err := f.pub.Send(context.Background(), order{ID: "1"})
+				if !errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, producer.ErrOutcomeUnknown) != lost || errors.Is(err, producer.ErrNotWritten) == lost {
+					t.Errorf("%v", err)
+				}
+				if d, ok := sordini.Diagnose(err); !ok || d.Code != sordini.CodeAuthorization {
+					t.Errorf("diagnosis %+v", d)
+				}
+				if written := len(f.ids()) == 1; written != lost {
+					t.Errorf("on the log: %v", f.ids())
+				}
+			})
+		})
+	}
 }
 
 // A record whose time is up before it could be sent is given up with certainty: it is not written, and not later either.
@@ -453,6 +512,17 @@ func TestLimitThatWasLoweredIsNamed(t *testing.T) {
 	})
 }
 
+func TestCompactedTopicRefusesRecordsWithoutAKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, []brokertest.Option{brokertest.Topics(broker.Topic{Name: "orders", Partitions: 1, Configs: map[string]string{"cleanup.policy": "compact"}})})
+		f.warm()
+		plain := sordini.Topic[order]{Name: "orders", Key: sordini.Unkeyed[order](), Value: serde.JSON[order]()}
+		if err := publisher(t, f.p, plain).Send(context.Background(), order{}); !errors.Is(err, sordini.ErrContract) || !errors.Is(err, producer.ErrNotWritten) || !strings.Contains(err.Error(), "compact") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestUnknownTopicIsSaidWithTheNearestName(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, []brokertest.Option{brokertest.Topic("orders", 1), brokertest.Topic("payments", 1)})
@@ -501,6 +571,7 @@ func TestTopicThatIsMadeAgainIsSentTo(t *testing.T) {
 			if !errors.Is(err, producer.ErrOutcomeUnknown) || time.Now().After(deadline) {
 				t.Fatal(err)
 			}
+			time.Sleep(100 * time.Millisecond)
 		}
 		if err := f.pub.SendBatch(context.Background(), []order{{ID: "2"}, {ID: "3"}, {ID: "4"}, {ID: "5"}}); err != nil {
 			t.Error(err)

@@ -137,7 +137,12 @@ func TestSendsAfterCloseFail(t *testing.T) {
 		stall := f.Inject(broker.Fault{API: broker.APIProduce, Stall: true})
 		f.pub.SendAsync(context.Background(), order{ID: "0"}, nil)
 		waiting := make(chan error, 1)
-		go func() { waiting <- f.pub.Send(context.Background(), order{ID: "waits for room"}) }()
+		began := time.Now()
+		go func() {
+			err := f.pub.Send(context.Background(), order{ID: "waits for room"})
+			within(t, began, 0) // not only when there is room
+			waiting <- err
+		}()
 		synctest.Wait()
 		time.AfterFunc(time.Second, stall.Remove)
 		if err := f.p.Close(); err != nil {

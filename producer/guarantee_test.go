@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -541,6 +543,16 @@ func TestUnknownTopicIsSaidWithTheNearestName(t *testing.T) {
 	})
 }
 
+func TestTopicThatABrokerDoesNotKnowYetIsAskedForAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil)
+		f.Inject(broker.Fault{API: broker.APIMetadata, Topic: "orders", Fail: kerr.UnknownTopicOrPartition.Code, Count: 2})
+		if err := f.pub.Send(context.Background(), order{ID: "1"}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestTopicThatWasJustCreatedIsFound(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -635,24 +647,153 @@ func TestG8BytesAreBounded(t *testing.T) {
 		f.warm()
 		stall := f.Inject(broker.Fault{API: broker.APIProduce, Stall: true})
 		done := make(chan error, 10)
-		for range 4 {
-			go func() { done <- f.pub.Send(context.Background(), order{ID: "1", Text: strings.Repeat("x", 900)}) }()
+		accepted := make(chan string, 10)
+		send := func(id string, size int) {
+			f.pub.SendAsync(context.Background(), order{ID: id, Text: strings.Repeat("x", size)}, func(_ producer.Receipt, err error) { done <- err })
+			accepted <- id
 		}
-		large := func() { done <- f.pub.Send(context.Background(), order{ID: "large", Text: strings.Repeat("x", 9000)}) }
-		time.Sleep(100 * time.Millisecond)
-		go large() // larger than the whole buffer: it gets it alone
-		time.Sleep(100 * time.Millisecond)
+		go func() {
+			for _, id := range sequence(4) {
+				send(id, 800)
+			}
+			send("large", 9000) // larger than the whole buffer: it gets it alone
+		}()
+		synctest.Wait()
+		if n := len(accepted); n != 3 {
+			t.Errorf("%d records of 800 bytes were accepted, the bound is 3000 bytes", n)
+		}
 		stall.Remove()
 		for range 5 {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		}
-		all := f.all("orders")
-		if string(all[len(all)-1].Key) != "large" {
-			t.Error("the large record did not wait for room")
+		if got := f.ids(); !slices.Equal(got, []string{"0", "1", "2", "3", "large"}) {
+			t.Errorf("on the log: %v", got)
 		}
 	})
+}
+
+// A caller whose context ends at the moment of its answer must not reach into somebody else's send.
+func TestContextThatEndsWithTheAnswerConcernsItsOwnSendAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		type cancelKey struct{}
+		cancelAtAnswer := func(next sordini.Sender) sordini.Sender {
+			return func(ctx context.Context, r *sordini.Record, done func(*sordini.Record, error)) {
+				cancel, _ := ctx.Value(cancelKey{}).(context.CancelFunc)
+				next(ctx, r, func(r *sordini.Record, err error) {
+					if cancel != nil {
+						cancel()
+					}
+					done(r, err)
+				})
+			}
+		}
+		f := start(t, nil, producer.Middleware(cancelAtAnswer))
+		f.warm()
+		slow := f.Inject(slowProduce)
+		defer slow.Remove()
+		var wg sync.WaitGroup
+		for g := range 40 {
+			wg.Go(func() {
+				for range 50 {
+					ctx := context.Background()
+					if g%2 == 0 {
+						c, cancel := context.WithCancel(ctx)
+						ctx = context.WithValue(c, cancelKey{}, cancel)
+					}
+					if err := f.pub.Send(ctx, order{ID: "1"}); err != nil && (g%2 == 1 || !errors.Is(err, context.Canceled)) {
+						t.Errorf("sender %d: %v", g, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// Whatever happens, what callers are told is so: nil is once on the log, not written is not there, unknown at most once; and the log has the order of the calls.
+func TestG10WhatCallersAreToldIsSo(t *testing.T) {
+	faults := []broker.Fault{
+		{API: broker.APIProduce, Fail: kerr.NotLeaderForPartition.Code, Count: 8},
+		{API: broker.APIProduce, Fail: kerr.NotEnoughReplicas.Code, Count: 8},
+		{API: broker.APIProduce, Fail: kerr.RequestTimedOut.Code, Count: 3},
+		{API: broker.APIProduce, DropResponse: true, Count: 4},
+		{API: broker.APIProduce, CutResponse: true, Count: 4},
+		{API: broker.APIProduce, Delay: 3 * time.Second, Count: 8},
+		{API: broker.APIProduce, Stall: true, Count: 2},
+		{API: broker.APIMetadata, Delay: 2 * time.Second, Count: 3},
+		{API: broker.APIInitProducerID, Fail: kerr.CoordinatorLoadInProgress.Code, Count: 2},
+	}
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(seed, 0))
+				f := start(t, []brokertest.Option{brokertest.Brokers(3), brokertest.Topics(broker.Topic{Name: "orders", Partitions: 1, ReplicationFactor: 3})},
+					producer.DeliveryTimeout(5*time.Second), producer.MaxBuffered(200, 1<<20))
+				f.warm()
+				var o outcomes
+				const n = 1500
+				var injected []*broker.Injected
+				for i := range n {
+					o.send(context.Background(), f.pub, fmt.Sprintf("%04d", i))
+					time.Sleep(time.Duration(rng.IntN(40)) * time.Millisecond)
+					if rng.IntN(60) == 0 {
+						injected = append(injected, f.Inject(faults[rng.IntN(len(faults))]))
+					}
+					if rng.IntN(200) == 0 {
+						f.MoveLeader("orders", 0, int32(1+rng.IntN(3)))
+					}
+					if rng.IntN(300) == 0 {
+						id := int32(1 + rng.IntN(3))
+						f.KillBroker(id)
+						time.AfterFunc(4*time.Second, func() { f.StartBroker(id) })
+					}
+				}
+				for _, x := range injected {
+					x.Remove()
+				}
+				f.p.Close()
+				failed := o.wait(t)
+				if len(o.of) != n {
+					t.Fatalf("%d of %d sends were answered", len(o.of), n)
+				}
+				onLog := map[string]int{}
+				last := ""
+				for _, id := range f.ids() {
+					onLog[id]++
+					if id <= last {
+						t.Errorf("%s stands behind %s", id, last)
+					}
+					last = id
+				}
+				told := map[string]int{}
+				for id := range o.of {
+					err := failed[id]
+					switch {
+					case err == nil:
+						told["acknowledged"]++
+						if onLog[id] != 1 {
+							t.Errorf("%s was acknowledged and is on the log %d times", id, onLog[id])
+						}
+					case errors.Is(err, producer.ErrNotWritten) && !errors.Is(err, producer.ErrOutcomeUnknown):
+						told["not written"]++
+						if onLog[id] != 0 {
+							t.Errorf("%s is on the log; its caller was told: %v", id, err)
+						}
+					case errors.Is(err, producer.ErrOutcomeUnknown):
+						told["unknown"]++
+						if onLog[id] > 1 {
+							t.Errorf("%s is on the log %d times", id, onLog[id])
+						}
+					default:
+						t.Errorf("%s: %v says neither", id, err)
+					}
+				}
+				t.Log(told)
+			})
+		})
+	}
 }
 
 func TestManyGoroutines(t *testing.T) {

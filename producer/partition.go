@@ -144,9 +144,10 @@ func (p *partition) resumeLocked() {
 	p.seen, p.seenAt = p.acked, now
 }
 
-// takeLocked asks franz-go to give back what it has and reports whether it is asked for the first time.
+// takeLocked asks franz-go to give back what it has and reports whether it is asked for the first time. It is not asked where an answer was lost since:
+// franz-go forgets that when a later attempt is refused, and would give back a record that is on the log.
 func (p *partition) takeLocked() bool {
-	if p.taking || p.given.n == 0 {
+	if p.taking || p.given.n == 0 || p.given.head.lost != p.t.p.lost.Load() {
 		return false
 	}
 	p.taking = true
@@ -259,12 +260,14 @@ func givenBack(err error) bool {
 	return !errors.As(err, &k) || k.Retriable
 }
 
-// certain reports whether franz-go's error means that the record is not on the log.
+// certain reports whether franz-go's error means that the record is not on the log. Of an attempt whose answer was lost no later one says anything,
+// whatever franz-go makes of it.
 func (p *partition) certain(c *call, err error) bool {
+	unanswered := c.lost != p.t.p.lost.Load()
 	var k *kerr.Error
 	switch {
 	case errors.Is(err, errTakenBack), errors.Is(err, context.Canceled):
-		return true // looked at only where the batch was never sent, or was refused
+		return !unanswered // looked at only where the batch was never sent, or was refused
 	case errors.Is(err, kgo.ErrClientClosed):
 		return false
 	case errors.As(err, &k):
@@ -274,14 +277,13 @@ func (p *partition) certain(c *call, err error) bool {
 		case kerr.UnknownTopicID:
 			return false // the topic was deleted and made again
 		}
-		if k.Retriable { // the reason why franz-go looked at the context
-			return p.taking
+		if !k.Retriable { // a refusal, before which a leader may have said that it does not know
+			return !unanswered && time.Since(c.given) < produceTimeout
 		}
-		// A refusal. Of an earlier attempt the answer may have been lost; then this says nothing about it.
-		return c.lost == p.t.p.lost.Load() && time.Since(c.given) < produceTimeout
 	}
-	// Failed on the way: franz-go looks at the context of the first record before it fails a partition so, under the same conditions.
-	return p.taking
+	// The reason why franz-go looked at the context, or a failure on the way: it looks at the context of the first record before it fails a partition so, under
+	// the same conditions.
+	return p.taking && !unanswered
 }
 
 // failure is the caller's error for franz-go's.

@@ -181,6 +181,96 @@ func TestG10RefusalIsCertainUnlessAnAnswerWasLost(t *testing.T) {
 	}
 }
 
+func TestG10ClusterThatIsNeverReached(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil, producer.DeliveryTimeout(30*time.Second))
+		f.KillBroker(1)
+		began := time.Now()
+		err := f.pub.Send(context.Background(), order{ID: "1"})
+		within(t, began, 30*time.Second)
+		if !errors.Is(err, producer.ErrDeliveryTimeout) || !errors.Is(err, producer.ErrNotWritten) || errors.Is(err, producer.ErrOutcomeUnknown) {
+			t.Errorf("%v", err)
+		}
+		if d, ok := sordini.Diagnose(err); !ok || d.Code != sordini.CodeBrokerUnreachable {
+			t.Errorf("diagnosis %+v of %v", d, err)
+		}
+	})
+}
+
+// The answer of an attempt was lost, and every later one is refused: franz-go forgets the first, we may not.
+func TestG10RefusalsAfterALostAnswerProveNothing(t *testing.T) {
+	for name, hold := range map[string]time.Duration{"lost at once": 0, "lost while being taken back": 9050 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := start(t, nil, producer.DeliveryTimeout(10*time.Second))
+				f.warm()
+				f.Inject(broker.Fault{API: broker.APIProduce, Delay: hold, DropResponse: true, Count: 1})
+				time.AfterFunc(10*time.Millisecond, func() { f.Inject(broker.Fault{API: broker.APIProduce, Fail: kerr.NotEnoughReplicas.Code}) })
+				if err := f.pub.Send(context.Background(), order{ID: "1"}); !errors.Is(err, producer.ErrOutcomeUnknown) || errors.Is(err, producer.ErrNotWritten) {
+					t.Errorf("%v", err)
+				}
+				if got := f.ids(); !slices.Equal(got, []string{"1"}) {
+					t.Errorf("on the log: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// What may be on the log is not taken back: franz-go goes on with it, and with those behind it whose time is not up.
+func TestG10LostAnswerSparesItsNeighbours(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil, producer.DeliveryTimeout(10*time.Second))
+		f.warm()
+		f.Inject(broker.Fault{API: broker.APIProduce, Delay: 500 * time.Millisecond, DropResponse: true, Count: 1})
+		var refused *broker.Injected
+		time.AfterFunc(10*time.Millisecond, func() { refused = f.Inject(broker.Fault{API: broker.APIProduce, Fail: kerr.NotEnoughReplicas.Code}) })
+		var o outcomes
+		o.send(context.Background(), f.pub, "0")
+		time.Sleep(400 * time.Millisecond)
+		o.send(context.Background(), f.pub, "1")
+		time.Sleep(8850 * time.Millisecond) // the first one's time is nearly up, the second one's not yet
+		refused.Remove()
+		if failed := o.wait(t); failed["1"] != nil {
+			t.Errorf("the neighbour failed: %v", failed["1"])
+		}
+		if got := f.ids(); !slices.Equal(got, []string{"0", "1"}) {
+			t.Errorf("on the log: %v", got)
+		}
+	})
+}
+
+// While a partition's records are taken back nothing new is given, or it would overtake what waits.
+func TestG10NothingOvertakesWhatIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil, producer.DeliveryTimeout(10*time.Second))
+		f.warm()
+		stall := f.Inject(broker.Fault{API: broker.APIProduce, Stall: true, Count: 1})
+		f.Inject(broker.Fault{API: broker.APIProduce, Delay: 100 * time.Millisecond})
+		var o outcomes
+		send := func(id int, then time.Duration) {
+			o.send(context.Background(), f.pub, fmt.Sprintf("%02d", id))
+			time.Sleep(then)
+		}
+		for id := range 9 { // five requests on their way, the others behind them
+			send(id, 50*time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		send(9, 6750*time.Millisecond) // waits: the partition has stalled. Then the first one's time is nearly up
+		stall.Remove()
+		time.Sleep(250 * time.Millisecond)
+		for id := 10; id < 20; id++ { // in between the acknowledgements
+			send(id, 20*time.Millisecond)
+		}
+		if failed := o.wait(t); len(failed) > 0 {
+			t.Errorf("failed: %v", failed)
+		}
+		if got := f.ids(); !slices.IsSorted(got) || len(got) != 20 {
+			t.Errorf("on the log: %v", got)
+		}
+	})
+}
+
 // A record whose time is up before it could be sent is given up with certainty: it is not written, and not later either.
 func TestG10TimeIsUpBeforeTheRecordWasSent(t *testing.T) {
 	for name, away := range map[string]func(f *fixture) (back func()){

@@ -50,11 +50,16 @@ func Start(ctx context.Context, name string, args ...string) (*Process, error) {
 	return p, nil
 }
 
-// Line waits for a line that matches and returns the first group.
+// Line waits for a line that matches, a minute at most, and returns the first group.
 func (p *Process) Line(ctx context.Context, pattern string) (string, error) {
+	return p.LineWithin(ctx, time.Minute, pattern)
+}
+
+// LineWithin is Line with another limit.
+func (p *Process) LineWithin(ctx context.Context, limit time.Duration, pattern string) (string, error) {
 	re := regexp.MustCompile(pattern)
 	var seen []string
-	timeout := time.After(60 * time.Second)
+	timeout := time.After(limit)
 	for {
 		select {
 		case l, ok := <-p.lines:

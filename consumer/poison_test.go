@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // picky decodes what does not begin with "!"; while away it says that its registry can not be reached.
-type picky struct{ away *bool }
+type picky struct{ away *atomic.Bool }
 
 func (p picky) Bind(serde.Binding) (serde.Codec[string], error) { return p, nil }
 
@@ -25,7 +26,7 @@ func (p picky) Append(_ context.Context, dst []byte, v string, _ *serde.Headers)
 }
 
 func (p picky) Decode(_ context.Context, src []byte, _ serde.Headers) (string, error) {
-	if p.away != nil && *p.away {
+	if p.away != nil && p.away.Load() {
 		return "", &serde.RetryableError{Err: errors.New("registry: connection refused")}
 	}
 	if bytes.HasPrefix(src, []byte("!")) {
@@ -34,7 +35,7 @@ func (p picky) Decode(_ context.Context, src []byte, _ serde.Headers) (string, e
 	return string(src), nil
 }
 
-func pickyOrders(away *bool) sordini.Topic[string] {
+func pickyOrders(away *atomic.Bool) sordini.Topic[string] {
 	t := orders
 	t.Value = picky{away}
 	return t
@@ -84,7 +85,8 @@ func TestG9UnreachableRegistryIsNotPoison(t *testing.T) {
 		w := newWorld(t, 1)
 		w.whole = true
 		w.put("a=1", "b=2")
-		away := true
+		var away atomic.Bool
+		away.Store(true)
 		got := newSeen(t)
 		r := start(t, w.groupFor(pickyOrders(&away), func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil },
 			consumer.Retry(consumer.RetryPolicy{Retries: 2, Max: time.Second})))
@@ -93,7 +95,7 @@ func TestG9UnreachableRegistryIsNotPoison(t *testing.T) {
 		if n, c := len(w.dead()), w.committed(); n != 0 || c > 0 {
 			t.Errorf("%d dead letters and %d committed while the registry is away", n, c)
 		}
-		away = false
+		away.Store(false)
 		got.wait(2)
 		r.cleanly()
 	})

@@ -28,7 +28,10 @@ type attempt struct {
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	started time.Time
 	span    *trace.SpanContext
-	exited  bool // the handler ended its goroutine
+	exited  bool  // the handler ended its goroutine
+	undone  error // why the value does not decode
+	d       sordini.Delivery
+	self    any // the *job that it is part of, for the typed handler
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -37,19 +40,35 @@ type attempt struct {
 }
 
 // newAttempt prepares an attempt of l's head. p.mu is held.
-func newAttempt(p *partition, l *lane) *attempt {
+func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	t := l.head
-	a := &attempt{p: p, l: l, src: t.rec, id: recordID(t.rec), h: t.handler, number: l.attempts + 1, started: time.Now(), span: l.span}
-	a.base = p.e.base
-	if a.h != nil {
-		a.deadline = a.started.Add(a.h.cfg.timeout)
+	var a *attempt
+	if t.handler != nil {
+		a = t.handler.prepare()
+		a.deadline = now.Add(t.handler.cfg.timeout)
+	} else {
+		a = &attempt{}
 	}
+	a.p, a.l, a.src, a.id, a.h = p, l, t.rec, recordID(t.rec), t.handler
+	a.number, a.started, a.span = l.attempts+1, now, l.span
+	a.base = p.e.base
 	return a
+}
+
+// attemptKey finds the attempt in a context that middleware derived from it.
+type attemptKey struct{}
+
+// Value is the context's, and finds the attempt itself.
+func (a *attempt) Value(key any) any {
+	if _, ok := key.(attemptKey); ok {
+		return a
+	}
+	return a.attemptContext.Value(key)
 }
 
 // cancel cancels the attempt's context and reports it. The partition's mutex is held.
 func (a *attempt) cancel(cause error) {
-	if a.stop(cause) {
+	if a.stop(cause) && a.p.e.observed {
 		a.p.e.record(a.event(history.AttemptCancel, func(e *history.Event) { e.Cause = causeOf(cause) }))
 	}
 }
@@ -65,13 +84,18 @@ func (a *attempt) run() (err error) {
 	if e.copies {
 		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
 	}
-	e.record(a.event(history.AttemptStart, nil))
+	if e.observed {
+		e.record(a.event(history.AttemptStart, nil))
+	}
 	defer func() {
 		if a.exited {
 			err = errGoexit
 		}
 		if a.ended = a.end(); err != nil && errors.Is(a.ended, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
 			err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
+		}
+		if !e.observed {
+			return
 		}
 		e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
 			ev.Outcome = history.Succeeded
@@ -92,19 +116,8 @@ func (a *attempt) call() (err error) {
 	if a.h == nil {
 		return a.p.e.unhandled(a)
 	}
-	var decodeFailed error
-	d := sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, nil)
-	*d = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) {
-		v, err := a.h.decode(a, d.Record)
-		if err != nil {
-			decodeFailed = err
-		}
-		return v, err
-	})
-	d.PreviousSpan = a.span
 	finished := false
 	defer func() {
-		a.span = d.PreviousSpan
 		if finished {
 			return
 		}
@@ -115,10 +128,18 @@ func (a *attempt) call() (err error) {
 		}
 		err = &panicError{value: v, stack: debug.Stack()}
 	}()
-	err = a.h.chain(a, d)
+	if a.h.chain == nil {
+		err = a.h.direct(a)
+		finished = true
+		return err
+	}
+	a.d = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
+	a.d.PreviousSpan = a.span
+	defer func() { a.span = a.d.PreviousSpan }()
+	err = a.h.chain(a, &a.d)
 	finished = true
-	if decodeFailed != nil && !errors.Is(err, ErrDecode) {
-		err = &decodeError{decodeFailed} // a middleware swallowed it, and the handler has not seen the record (guarantee G9)
+	if a.undone != nil && !errors.Is(err, ErrDecode) {
+		err = &decodeError{a.undone} // a middleware swallowed it, and the handler has not seen the record (guarantee G9)
 	}
 	return err
 }

@@ -42,7 +42,7 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 	p := &partition{e: e, topic: topic, id: r.Partition, fence: fence(time.Now().UnixMilli(), 1), win: window.New(r.Offset, -1, commitmeta.Completed{})}
 	l := &lane{p: p, head: &task{rec: src, handler: topic.handlerOf(recordType(topic, src))}}
 	for {
-		a := newAttempt(p, l)
+		a := newAttempt(p, l, time.Now())
 		err := a.run()
 		d := a.decide(err, time.Now())
 		res := bridge.Result{Attempts: a.number, Err: err}

@@ -19,13 +19,14 @@ import (
 // engine is one run of a group. Its goroutines: the poll loop, the workers of the pool, the due queue, the watch over handler timeouts, the committer; and
 // franz-go's, which call its callbacks. run starts and awaits them all.
 type engine struct {
-	g      *Group
-	topics []*topicPlan
-	log    *slog.Logger
-	member string          // its name in a history
-	base   context.Context // of every attempt: the values of Run's context, never cancelled
-	copies bool            // attempts get copies of their record: there is middleware that might write to it
-	text   string          // for dead letters: who wrote them
+	g        *Group
+	topics   []*topicPlan
+	log      *slog.Logger
+	member   string          // its name in a history
+	base     context.Context // of every attempt: the values of Run's context, never cancelled
+	observed bool            // a test records what happens
+	copies   bool            // attempts get copies of their record: there is middleware that might write to it
+	text     string          // for dead letters: who wrote them
 
 	cl    *kgo.Client        // the member
 	side  *kgo.Client        // writes dead letters, asks about topics
@@ -68,7 +69,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
 		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
-		dirty: make(chan struct{}, 1),
+		dirty: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)
@@ -229,12 +230,13 @@ const burst = 32
 // work is what a worker of the pool does with a partition.
 func (e *engine) work(p *partition) (alive bool) {
 	p.mu.Lock()
-	a := p.take()
+	a := p.take(time.Now())
 	p.mu.Unlock()
 	returned := false
 	defer func() {
 		if !returned { // the handler called runtime.Goexit, and the worker ends here: its record failed, and another worker takes its place
-			if _, alive := p.finish(a, a.decide(errGoexit, time.Now()), false); alive {
+			a.over = time.Now()
+			if _, alive := p.finish(a, a.decide(errGoexit, a.over), false); alive {
 				e.pool.disown()
 			}
 		}

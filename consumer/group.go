@@ -140,7 +140,10 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		}
 	}
 	for _, h := range g.handlers {
-		h.chain = middleware.Wrap(h.handle, g.middleware()...)
+		h.chain = nil
+		if chain := g.middleware(); len(chain) > 0 {
+			h.chain = middleware.Wrap(h.handle, chain...)
+		}
 	}
 	return topics, nil
 }

@@ -13,10 +13,22 @@ import (
 type handler struct {
 	spec    sordini.Spec
 	cfg     handlerConfig
-	decode  func(ctx context.Context, r *sordini.Record) (any, error)
-	handle  sordini.Handler // the typed handler: takes a delivery whose value is decoded
-	chain   sordini.Handler // handle inside the middleware; set when the group starts
 	breaker *breaker.Breaker
+	chain   sordini.Handler // handle inside the middleware; nil where there is none. Set when the group starts
+
+	// The typed part.
+	prepare func() *attempt               // an attempt, with room for a Message
+	direct  func(a *attempt) error        // decodes and calls the handler
+	value   func(a *attempt) (any, error) // decodes, for middleware that asks
+	handle  sordini.Handler               // direct as the innermost handler of a chain
+}
+
+// job is an attempt with what depends on the contract's type, made at once.
+type job[T any] struct {
+	attempt
+	msg     Message[T]
+	decoded bool
+	err     error
 }
 
 // Handle registers h for the records of t: for all of them, or with t.Type for those whose type header says so. It returns an error that wraps
@@ -33,21 +45,54 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 	if err != nil {
 		return fmt.Errorf("group %q: handle: %w", g.name, err)
 	}
+	decode := func(j *job[T]) error {
+		if !j.decoded {
+			j.decoded = true
+			if j.msg.Value, j.err = bound.Decode(j, &j.rec); j.err != nil {
+				j.undone = j.err
+			}
+		}
+		return j.err
+	}
+	call := func(ctx context.Context, j *job[T]) error {
+		if err := decode(j); err != nil {
+			return &decodeError{err}
+		}
+		j.msg.Record, j.msg.Attempt, j.msg.Fence = &j.rec, j.number, j.p.fence
+		return h(ctx, &j.msg)
+	}
 	return g.register(&handler{
-		spec:   t.Spec(),
-		decode: func(ctx context.Context, r *sordini.Record) (any, error) { return bound.Decode(ctx, r) },
+		spec: t.Spec(),
+		prepare: func() *attempt {
+			j := &job[T]{}
+			j.self = j
+			return &j.attempt
+		},
+		direct: func(a *attempt) error {
+			j := a.self.(*job[T])
+			return call(j, j)
+		},
+		value: func(a *attempt) (any, error) {
+			j := a.self.(*job[T])
+			err := decode(j)
+			return j.msg.Value, err
+		},
 		handle: func(ctx context.Context, d *sordini.Delivery) error {
-			v, err := d.Value()
-			if err != nil {
-				return &decodeError{err}
+			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok && d == &a.d && d.Record == &a.rec {
+				return call(ctx, a.self.(*job[T]))
 			}
-			value, ok := v.(T)
-			if !ok && v != nil {
-				return Permanent(fmt.Errorf("middleware replaced the value: it is a %T, the handler takes a %T", v, value))
-			}
-			return h(ctx, &Message[T]{Value: value, Record: d.Record, Attempt: d.Attempt, Fence: d.Fence})
+			return foreign(ctx, d, h, bound) // middleware made a delivery or a context of its own
 		},
 	}, opts)
+}
+
+// foreign calls a typed handler with a delivery that is not the runner's, or holds another record.
+func foreign[T any](ctx context.Context, d *sordini.Delivery, h func(context.Context, *Message[T]) error, bound *sordini.Bound[T]) error {
+	value, err := bound.Decode(ctx, d.Record)
+	if err != nil {
+		return &decodeError{err}
+	}
+	return h(ctx, &Message[T]{Value: value, Record: d.Record, Attempt: d.Attempt, Fence: d.Fence})
 }
 
 // register checks h against what is registered and keeps it.

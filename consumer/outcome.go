@@ -135,12 +135,14 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	post, resume := false, false
 	switch d.fate {
 	case fateDone, fateSkipped:
-		e.record(a.event(history.Ended, func(ev *history.Event) {
-			ev.Outcome = history.Handled
-			if d.fate == fateSkipped {
-				ev.Outcome = history.Skipped
-			}
-		}))
+		if e.observed {
+			e.record(a.event(history.Ended, func(ev *history.Event) {
+				ev.Outcome = history.Handled
+				if d.fate == fateSkipped {
+					ev.Outcome = history.Skipped
+				}
+			}))
+		}
 		resume = p.complete(l, a.over)
 	case fateRetry:
 		p.setApart(l)
@@ -167,7 +169,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	}
 	p.leave(a)
 	if again && !post {
-		next = p.take()
+		next = p.take(a.over)
 	} else {
 		p.dispatch()
 	}

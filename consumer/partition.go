@@ -45,6 +45,7 @@ type partition struct {
 	base      int64         // where the ownership began to fetch
 	seen      int64         // the offset after the last one that was fetched
 	backlog   []*kgo.Record // fetched, and kept behind until there is room: not in the window
+	lastEnd   time.Time     // of a record
 	paused    bool          // it is not fetched
 	pausedAt  time.Time
 	markMoved time.Time
@@ -86,7 +87,7 @@ func (p *partition) admit(records []*kgo.Record) (pause bool) {
 		p.admitOne(r, now)
 	}
 	p.dispatch()
-	if p.full() && !p.paused {
+	if !p.paused && p.full(now) {
 		p.paused, p.pausedAt = true, now
 		return true
 	}
@@ -218,7 +219,7 @@ func (p *partition) dispatch() {
 
 // take gives a worker the next head to run, nil when there is none. It makes the attempt under the mutex, so that whoever stops the partition sees it.
 // p.mu is held.
-func (p *partition) take() *attempt {
+func (p *partition) take(now time.Time) *attempt {
 	for {
 		if p.stopping || p.ready.empty() {
 			return nil
@@ -232,7 +233,7 @@ func (p *partition) take() *attempt {
 			continue
 		}
 		l.state = laneRunning
-		a := newAttempt(p, l)
+		a := newAttempt(p, l, now)
 		l.run = a
 		a.index = len(p.running)
 		p.running = append(p.running, a)
@@ -264,6 +265,7 @@ func (p *partition) settle() {
 // complete ends the head of a lane and moves on to the next record of it. It reports whether fetching the partition should go on. p.mu is held.
 func (p *partition) complete(l *lane, now time.Time) (resume bool) {
 	p.win.Complete(l.head.slot)
+	p.lastEnd = now
 	p.moved(now)
 	p.pop(l)
 	if l.head == nil {

@@ -51,17 +51,23 @@ func worstMap(n int, span int64) int64 {
 	return int64(float64(n) * (math.Log2(float64(span)/float64(n)) + 4))
 }
 
-// full says whether a partition has more in flight than it may while others want to be fetched: something is kept behind, or it holds more than its share of the
-// bounds while these are half used up. p.mu is held.
-func (p *partition) full() bool {
+// full says whether a partition is not to be fetched for a while: something is kept behind, or nothing of it has ended for stalled while it holds more than its
+// share of bounds that are half used up. One that is merely busy is fetched on: pausing costs what the client has buffered of it. p.mu is held.
+func (p *partition) full(now time.Time) bool {
 	if len(p.backlog) > 0 {
 		return true
 	}
+	owned := p.e.owns.Load()
+	if owned < 2 || now.Sub(p.lastEnd) < stalled {
+		return false
+	}
 	b := p.e.budget
-	owned := max(1, p.e.owns.Load())
-	return owned > 1 && b.records.Load() > b.maxRecords/2 && int64(p.records) > b.maxRecords/2/owned ||
-		owned > 1 && b.bytes.Load() > b.maxBytes/2 && p.size > b.maxBytes/2/owned
+	return b.records.Load() > b.maxRecords/2 && int64(p.records) > b.maxRecords/2/owned ||
+		b.bytes.Load() > b.maxBytes/2 && p.size > b.maxBytes/2/owned
 }
+
+// stalled is how long nothing of a partition must have ended for it to be fetched no more while others are.
+const stalled = time.Second
 
 // drained says whether a partition that was full may be fetched again. p.mu is held.
 func (p *partition) drained() bool {

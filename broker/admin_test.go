@@ -408,12 +408,11 @@ func TestDescribeTopicPartitionsGoesPageByPage(t *testing.T) {
 
 func TestWaitRecordsSeesWhatComes(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
-		w := dial(t, cluster, 1)
 		produced := make(chan struct{})
 		go func() {
 			defer close(produced)
 			time.Sleep(time.Hour)
-			w.produce("orders", 0, seal(batchOf(text("a", "b")...)))
+			dial(t, cluster, 1).produce("orders", 0, seal(batchOf(text("a", "b")...)))
 		}()
 		begin := time.Now()
 		if err := cluster.WaitRecords(t.Context(), "orders", 2); err != nil {

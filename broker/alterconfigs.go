@@ -190,6 +190,7 @@ func (c *Cluster) alterTopic(name string, validateOnly bool, change func(owned) 
 	}
 	t.overrides = altered
 	t.settings.Store(&resolved)
+	c.retention.due(nowMillis())
 	c.log.Info("topic settings altered", "topic", t.name, "settings", altered)
 	return nil
 }
@@ -226,6 +227,8 @@ func (c *Cluster) alterBrokers(validateOnly bool, change func(owned) (map[string
 		}
 		t.settings.Store(&resolved)
 	}
+	c.retention.idle.Store(int64(next.Int("producer.id.expiration.ms")))
+	c.retention.due(nowMillis())
 	c.log.Info("broker settings altered", "settings", altered)
 	return nil
 }

@@ -66,6 +66,7 @@ type Cluster struct {
 	groups       *groups.Manager
 	coordinators coordinators
 	faults       faults
+	retention    *retention
 
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic
@@ -114,6 +115,7 @@ func Start(cfg Config) (*Cluster, error) {
 	}
 	c.coordinators.changed = make(chan struct{})
 	c.groups = c.newGroups()
+	c.retention = newRetention(values)
 	if err := c.start(cfg); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -149,8 +151,7 @@ func (c *Cluster) start(cfg Config) error {
 	for _, n := range c.nodes {
 		n.serve()
 	}
-	every := c.settings.Millis("log.retention.check.interval.ms")
-	c.wg.Go(func() { c.retain(every) })
+	c.wg.Go(c.retain)
 	if cfg.Registry != nil {
 		return c.startRegistry(*cfg.Registry)
 	}

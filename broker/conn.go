@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -24,10 +25,12 @@ type conn struct {
 	done chan struct{}
 	once sync.Once
 
-	in      *bufio.Reader
-	scratch []byte // frames that are not kept
-	out     []byte // the encoded response
-	pieces  net.Buffers
+	idle     time.Duration // connections.max.idle.ms; 0: no limit
+	deadline time.Time     // of reading, which is put off when a good part of idle has passed
+	in       *bufio.Reader
+	scratch  []byte // frames that are not kept
+	out      []byte // the encoded response
+	pieces   net.Buffers
 
 	mu     sync.Mutex // guards client
 	client string     // the client id of the last request
@@ -70,13 +73,15 @@ func (c *conn) close() {
 // serve handles requests until the connection ends.
 func (c *conn) serve() {
 	defer c.close()
-	limit := c.node.cluster.property().Int("socket.request.max.bytes")
+	values := c.node.cluster.property()
+	limit := values.Int("socket.request.max.bytes")
+	c.idle = max(values.Millis("connections.max.idle.ms"), 0)
 	for {
 		err := c.serveOne(limit)
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.node.cluster.log.Info("connection ended", "broker", c.node.id, "client", c.clientID(), "remote", c.nc.RemoteAddr(), "error", err)
 		}
 		return
@@ -164,8 +169,24 @@ func (r *request) handle(a *api) answer {
 	return a.handle(r)
 }
 
+// awake puts off the end of an idle connection: it ends when it has been idle for an eighth more than it may at most.
+func (c *conn) awake() error {
+	if c.idle == 0 {
+		return nil
+	}
+	now := time.Now()
+	if c.deadline.Sub(now) >= c.idle {
+		return nil
+	}
+	c.deadline = now.Add(c.idle + c.idle/8)
+	return c.nc.SetReadDeadline(c.deadline)
+}
+
 // readFrame reads a frame into memory of its own where the handler keeps parts of it.
 func (c *conn) readFrame(limit int) ([]byte, error) {
+	if err := c.awake(); err != nil {
+		return nil, err
+	}
 	head, err := c.in.Peek(6) // the size and the api key
 	if err != nil {
 		return nil, err

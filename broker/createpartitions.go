@@ -74,12 +74,9 @@ func (c *Cluster) growTopic(q *kmsg.CreatePartitionsRequestTopic, validateOnly b
 	if validateOnly {
 		return nil
 	}
-	// Readers take the slice under the lock and walk it without: it must not grow in place under them.
-	grown := slices.Clone(t.partitions)
 	for i, ids := range assigned {
-		grown = append(grown, newPartition(c, t, int32(have+i), ids))
+		t.partitions = append(t.partitions, newPartition(c, t, int32(have+i), ids)) // who walks over the shorter slice does not see these
 	}
-	t.partitions = grown
 	c.topicsChanged()
 	c.log.Info("partitions added", "topic", t.name, "partitions", want)
 	return nil

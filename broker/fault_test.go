@@ -20,7 +20,8 @@ func bubble(t *testing.T, fn func(t *testing.T, cluster *broker.Cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		fn(t, start(t, broker.Config{Brokers: 3, Network: broker.NewNetwork(),
-			Topics: []broker.Topic{{Name: "orders", Partitions: 3, ReplicationFactor: 2}, {Name: "others", Partitions: 1}}}))
+			Properties: map[string]string{"connections.max.idle.ms": "-1"}, // tests sleep for hours
+			Topics:     []broker.Topic{{Name: "orders", Partitions: 3, ReplicationFactor: 2}, {Name: "others", Partitions: 1}}}))
 	})
 }
 
@@ -321,5 +322,80 @@ func TestDropConnectionsOfOneClient(t *testing.T) {
 		}
 		a.ends("connection is dropped")
 		b.produce("orders", 0, seal(batchOf(text("3")...)))
+	})
+}
+
+func TestPausedBrokerAnswersNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		w := dial(t, cluster, 1)
+		req := fetchRequest("orders", 0, 0)
+		req.MaxWaitMillis = 1000
+		req.SetVersion(11)
+		w.send(req) // is being handled when the broker stops
+		synctest.Wait()
+		if err := cluster.PauseBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		time.AfterFunc(5*time.Second, func() {
+			if err := cluster.ResumeBroker(1); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := w.receive(req); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(begin); d != 5*time.Second {
+			t.Errorf("answered after %v", d)
+		}
+		if id, epoch := cluster.Leader("orders", 0); id != 1 || epoch != 0 {
+			t.Errorf("a short pause moved the lead to %d in epoch %d", id, epoch)
+		}
+	})
+}
+
+func TestVerbsRefuseWhatIsNotThere(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		if err := cluster.KillBroker(3); err != nil {
+			t.Fatal(err)
+		}
+		for what, err := range map[string]error{
+			"move the leader of an unknown topic":     cluster.MoveLeader("nowhere", 0, 1),
+			"move the leader of an unknown partition": cluster.MoveLeader("orders", 9, 1),
+		} {
+			if !errors.Is(err, broker.ErrUnknownPartition) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		for what, err := range map[string]error{
+			"move a leader to an unknown broker":     cluster.MoveLeader("orders", 0, 9),
+			"move a leader to a broker that is down": cluster.MoveLeader("orders", 0, 3),
+			"move a coordinator to nobody":           cluster.MoveCoordinator("billing", 0),
+			"kill an unknown broker":                 cluster.KillBroker(9),
+			"start an unknown broker":                cluster.StartBroker(9),
+			"pause an unknown broker":                cluster.PauseBroker(9),
+			"resume an unknown broker":               cluster.ResumeBroker(9),
+		} {
+			if !errors.Is(err, broker.ErrUnknownBroker) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		cluster.Close()
+		if err := cluster.StartBroker(3); !errors.Is(err, broker.ErrClosed) {
+			t.Errorf("start a broker of a closed cluster: %v", err)
+		}
+	})
+}
+
+func TestIdleConnectionIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}})
+		w := dial(t, cluster, 1)
+		for range 20 { // an hour and forty minutes, never ten minutes idle
+			w.produce("orders", 0, seal(batchOf(text("a")...)))
+			time.Sleep(5 * time.Minute)
+		}
+		time.Sleep(7 * time.Minute)
+		w.ends("idle for twelve minutes")
 	})
 }

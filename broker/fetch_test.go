@@ -306,3 +306,22 @@ func TestSessionOfManyPartitionsStarvesNone(t *testing.T) {
 		}
 	})
 }
+
+func TestRestartedBrokerHasForgottenItsSessions(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		full := fetchRequest("orders", 0, 0)
+		full.SessionEpoch = 0
+		id := ask[*kmsg.FetchResponse](dial(t, cluster, 1), 11, full).SessionID
+		if err := cluster.KillBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.StartBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		next := kmsg.NewPtrFetchRequest()
+		next.SessionID, next.SessionEpoch = id, 1
+		if resp := ask[*kmsg.FetchResponse](dial(t, cluster, 1), 11, next); resp.ErrorCode != kerr.FetchSessionIDNotFound.Code {
+			t.Errorf("old session: %v", kerr.ErrorForCode(resp.ErrorCode))
+		}
+	})
+}

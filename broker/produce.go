@@ -109,6 +109,7 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	p.BaseOffset, p.LogAppendTime = res.Base, res.Time
 	if !res.Duplicate {
 		part.notifyLocked()
+		part.retentionDueLocked(now.UnixMilli(), batch.MaxTimestamp(), batch.ProducerID() != records.NoProducer)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ var Topics = sorted([]Def{
 })
 
 // Brokers defines the settings of a broker that the reference broker knows, sorted by name: those that topics fall back to and those that it acts
-// upon itself.
+// upon itself. A setting that would have no effect is not known, so that nobody relies on it.
 var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "auto.create.topics.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "broker.session.timeout.ms", Kind: Int, Default: "9000", ReadOnly: true, min: 1, max: maxInt},
@@ -68,10 +68,8 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	// Kafka's default is 1000, to compute fewer assignments; a test would only wait for it.
 	{Name: "group.consumer.assignment.interval.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
 	{Name: "group.consumer.heartbeat.interval.ms", Kind: Int, Default: "5000", ReadOnly: true, min: 1, max: maxInt},
-	{Name: "group.consumer.max.session.timeout.ms", Kind: Int, Default: "60000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.migration.policy", Kind: String, Default: "bidirectional", ReadOnly: true, oneOf: migrations},
-	{Name: "group.consumer.min.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
 	// Kafka's default is 3000, so that the members of a group that starts are gathered; a test would only wait for it.
 	{Name: "group.initial.rebalance.delay.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
@@ -82,12 +80,9 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "log.retention.hours", Kind: Int, Default: "168", ReadOnly: true},
 	{Name: "log.retention.minutes", Kind: Int, Unset: true, ReadOnly: true},
 	{Name: "log.roll.hours", Kind: Int, Default: "168", ReadOnly: true, min: 1, max: maxInt},
-	{Name: "log.roll.jitter.hours", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
 	{Name: "max.incremental.fetch.session.cache.slots", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
 	{Name: "num.partitions", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "offset.metadata.max.bytes", Kind: Int, Default: "4096", ReadOnly: true},
-	{Name: "offsets.retention.check.interval.ms", Kind: Long, Default: "600000", ReadOnly: true, min: 1, max: maxLong},
-	{Name: "offsets.retention.minutes", Kind: Int, Default: "10080", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "offsets.topic.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "producer.id.expiration.ms", Kind: Int, Default: "86400000", min: 1, max: maxInt},
 	{Name: "socket.request.max.bytes", Kind: Int, Default: strconv.Itoa(100 << 20), ReadOnly: true, min: 1, max: maxInt},

@@ -114,9 +114,8 @@ var coarser = map[string][]struct {
 	name string
 	ms   int64
 }{
-	"log.retention.ms":   {{"log.retention.minutes", 60_000}, {"log.retention.hours", 3_600_000}},
-	"log.roll.ms":        {{"log.roll.hours", 3_600_000}},
-	"log.roll.jitter.ms": {{"log.roll.jitter.hours", 3_600_000}},
+	"log.retention.ms": {{"log.retention.minutes", 60_000}, {"log.retention.hours", 3_600_000}},
+	"log.roll.ms":      {{"log.roll.hours", 3_600_000}},
 }
 
 // TopicValue returns the value that holds for a topic.

@@ -121,6 +121,9 @@ func TestDroppedBatchesAreLetGo(t *testing.T) {
 	if got := l.Bytes(); got != size/2 {
 		t.Errorf("%d bytes are held of %d", got, size)
 	}
+	if epoch, end := l.EpochEnd(-5); epoch != -5 || end != 55 {
+		t.Errorf("an epoch before the log's first ends at %d, want the log's start", end)
+	}
 	l.DropBefore(100)
 	if l.Bytes() != 0 || l.Start() != 100 || l.End() != 100 {
 		t.Errorf("%d bytes are held from %d to %d", l.Bytes(), l.Start(), l.End())

@@ -33,11 +33,23 @@ func (l *Log) Retain(now time.Time, age time.Duration, size int64) (dropped int6
 	return before - l.Bytes()
 }
 
-// ExpireProducers forgets the producers that have written nothing since a moment, in milliseconds.
-func (l *Log) ExpireProducers(since int64) {
+// OldestSegment returns the largest timestamp of the oldest segment; false when the log is empty.
+func (l *Log) OldestSegment() (ms int64, ok bool) {
+	s := l.segments[0]
+	return s.maxTime, len(s.batches) > 0
+}
+
+// ExpireProducers forgets the producers that have written nothing since a moment, in milliseconds. It returns when the one that has been silent for
+// longest has written; false when none is left.
+func (l *Log) ExpireProducers(since int64) (oldest int64, ok bool) {
 	for id, p := range l.producers {
 		if p.lastTime < since {
 			delete(l.producers, id)
+			continue
+		}
+		if !ok || p.lastTime < oldest {
+			oldest, ok = p.lastTime, true
 		}
 	}
+	return oldest, ok
 }

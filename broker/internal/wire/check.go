@@ -129,10 +129,10 @@ func (w *walker) length(size int) (int, bool) {
 // tagged goes over a section of tagged fields.
 func (w *walker) tagged(fields []field) bool {
 	count, ok := w.uvarint()
-	if !ok || count > len(w.src) {
+	if !ok {
 		return false
 	}
-	for range count {
+	for range count { // however many are promised, the first that is not there ends it
 		tag, ok1 := w.uvarint()
 		size, ok2 := w.uvarint()
 		if !ok1 || !ok2 || size > len(w.src) {

@@ -62,7 +62,7 @@ func (g *Group) Name() string { return g.name }
 // Run joins the group and handles records until ctx is cancelled, then drains: fetching stops, running handlers finish until the drain deadline, what is
 // done is committed, the member leaves. It returns nil only when every handler had ended and the last commit was acknowledged. Otherwise its error wraps
 // ErrUndrained (naming the records whose handlers were cut off or still run), ErrCommit, or, when it could not start, sordini.ErrCluster,
-// sordini.ErrContract, ErrConfig or ErrTopics. After ctx is cancelled it returns within the drain timeout and 5 s, whatever the cluster does.
+// sordini.ErrContract, ErrConfig or ErrTopics; where its cause is known, sordini.Diagnose finds it. After ctx is cancelled it returns within the drain timeout and 5 s, whatever the cluster does.
 //
 // A group runs once: a second call returns ErrRunning.
 func (g *Group) Run(ctx context.Context) error {
@@ -86,7 +86,7 @@ func (g *Group) Run(ctx context.Context) error {
 	g.mu.Lock()
 	g.state = stateStopped
 	g.mu.Unlock()
-	return err
+	return sordini.Explain(err, sordini.About{Group: g.name, Principal: g.cluster.Principal()})
 }
 
 // topicPlan is one source topic and who handles it.

@@ -222,6 +222,10 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		p.seen, start = log.start, position{log.start, -1}
 	}
 	p.base = start.offset
+	if topic.deadName != "" && at.partition >= topic.grown.Load() {
+		p.held = true
+		e.growSoon()
+	}
 	e.mu.Lock()
 	e.parts[at] = p
 	e.owns.Store(int64(len(e.parts)))

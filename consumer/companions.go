@@ -74,6 +74,8 @@ func (e *engine) companions(ctx context.Context) error {
 			}
 			problems = append(problems, e.fits(have, sources[name], want, t.name)...)
 		}
+		t.grown.Store(int32(t.parts))
+		t.deadMax, _ = strconv.Atoi(want.Configs["max.message.bytes"])
 	}
 	problems = append(problems, e.create(ctx, create)...)
 	if len(problems) > 0 {

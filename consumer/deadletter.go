@@ -3,9 +3,11 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini"
@@ -24,24 +26,33 @@ func (e *engine) write(a *attempt, d decision) *letter {
 	if first.IsZero() {
 		first = now
 	}
-	rec, cut := e.g.cfg.format.Record(a.p.topic.deadName, dlt.Failure{
+	x := &letter{class: d.class, failure: dlt.Failure{
 		Record: &sordini.Record{
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
 			Key: r.Key, Value: r.Value, Headers: r.Headers,
 		},
 		TopicID: a.p.topic.id, Group: e.g.name, Class: d.class, Err: d.err, Stack: d.stack,
 		Attempts: a.number, FirstFailed: first, Failed: now, Client: e.text,
-	})
-	if cut >= dlt.WithoutHeaders {
+	}}
+	e.compose(x, a.p.topic, e.g.cfg.format)
+	return x
+}
+
+// compose writes the letter in a format.
+func (e *engine) compose(x *letter, topic *topicPlan, f dlt.Format) {
+	rec, cut := f.Record(topic.deadName, x.failure)
+	x.record = &kgo.Record{
+		Topic: rec.Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp,
+	}
+	if x.cut = cut; cut >= dlt.WithoutHeaders {
+		r := x.failure.Record
 		e.stats.truncatedLetters.Add(1)
 		e.report("letter-truncated", Reason{
 			Code: "dead-letter-truncated", Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-			Summary: "a dead letter was too large and was written without its " + cut.String() + "; raise max.message.bytes of " + a.p.topic.deadName,
+			Summary: fmt.Sprintf("the dead letter of offset %d was too large and was written without its %v; the source has the record as long as it keeps it; raise max.message.bytes of %s",
+				r.Offset, cut, topic.deadName),
 		})
 	}
-	return &letter{class: d.class, record: &kgo.Record{
-		Topic: rec.Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value, Headers: rec.Headers, Timestamp: rec.Timestamp,
-	}}
 }
 
 // post produces the dead letter of a parked lane. It does not block and holds no worker; posted hears of the outcome.
@@ -74,6 +85,12 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	defer p.settle()
 	if err != nil {
 		x := l.letter
+		if errors.Is(err, kerr.MessageTooLarge) && x.cut < dlt.WithoutKey {
+			x.limit = x.smaller(p.topic.deadMax)
+			f := e.g.cfg.format
+			f.Limit = x.limit
+			e.compose(x, p.topic, f)
+		}
 		x.refused++
 		x.err = err
 		e.logRecord(slog.LevelError, "dead letter was refused; it is tried again, and nothing is committed past its record", src, err.Error(), "error", err, "dead_letters", r.Topic)
@@ -106,4 +123,16 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	e.logRecord(slog.LevelWarn, "record was dead-lettered", src, string(class)+" "+l.cause.Error(), "class", string(class), "attempts", l.attempts, "dead_letters", r.Topic)
 	resume = p.complete(l, time.Now())
 	p.dispatch()
+}
+
+// smaller is the next limit to try for a letter that was too large: first what the topic is known to take, then ever less. A topic's limit may have been lowered
+// since the group looked.
+func (x *letter) smaller(known int) int {
+	if x.limit == 0 && known > 0 {
+		return known
+	}
+	if x.limit == 0 {
+		x.limit = 1 << 20
+	}
+	return max(1, x.limit/4)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/dlt"
@@ -100,6 +101,9 @@ type topicPlan struct {
 	all      *handler // handles every type; nil where only typed handlers are registered
 	specs    []sordini.Spec
 	parts    int // known once the topic was looked up
+	deadMax  int // the least that the dead-letter topic's max.message.bytes is
+
+	grown atomic.Int32 // how many partitions the companions have at least
 }
 
 // plan checks the handlers as a whole and sorts them by topic. g.mu is held.

@@ -23,13 +23,16 @@ type Reason struct {
 	Offset    int64
 	Since     time.Time
 	Notice    bool // worth knowing; the group is well all the same
+
+	last time.Time
 }
 
 // report keeps a reason under a name until resolve takes it back.
 func (e *engine) report(name string, r Reason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r.Since = time.Now()
+	r.last = time.Now()
+	r.Since = r.last
 	if old, ok := e.trouble[name]; ok {
 		r.Since = old.Since
 	}
@@ -65,6 +68,7 @@ const (
 	slowLetter   = 5 * time.Second
 	slowCommit   = 10 * time.Second
 	slowPause    = time.Minute
+	lastingFetch = time.Minute // since a fetch failed last
 	stuckOffset  = 10 * time.Minute
 	shareOfBound = 4 // a key or partition that holds more than this part of MaxInFlight is named
 )
@@ -72,7 +76,11 @@ const (
 func (e *engine) reasons(now time.Time) []Reason {
 	e.mu.Lock()
 	var rs []Reason
-	for _, r := range e.trouble {
+	for name, r := range e.trouble {
+		if r.Code == "fetch-failed" && now.Sub(r.last) > lastingFetch {
+			delete(e.trouble, name) // it has not come back, though nothing was there to fetch either
+			continue
+		}
 		rs = append(rs, r)
 	}
 	e.mu.Unlock()
@@ -116,6 +124,9 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 	}
 	if c := p.commits; !c.failing.IsZero() && now.Sub(c.failing) > slowCommit {
 		add("commit-failing", c.offset, c.failing, "nothing was committed since offset %d: %v", c.offset, c.err)
+	}
+	if p.held {
+		add("companions-behind", p.mark.Load(), p.markMoved, "the partition is new and %s or %s has no partition %d yet; it is not handled before", p.topic.deadName, p.topic.inbox, p.id)
 	}
 	if p.paused && now.Sub(p.pausedAt) > slowPause {
 		add("partition-paused", p.mark.Load(), p.pausedAt, "fetching is paused: %d records are in flight and the oldest of them holds them up", p.records)

@@ -76,8 +76,11 @@ type lane struct {
 type letter struct {
 	record  *kgo.Record
 	class   dlt.Class
-	refused int   // how often the topic did not take it
-	err     error // why, the last time
+	failure dlt.Failure
+	cut     dlt.Truncated // what the record had to leave out
+	limit   int           // what it was cut to, 0 before it was refused for its size
+	refused int           // how often the topic did not take it
+	err     error         // why, the last time
 }
 
 // fresh forgets what was known of the previous head.

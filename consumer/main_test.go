@@ -56,6 +56,9 @@ func newWorld(t testing.TB, partitions int, opts ...brokertest.Option) *world {
 	}
 	t.Cleanup(w.raw.Close)
 	t.Cleanup(func() {
+		if w.history == nil {
+			return
+		}
 		w.judge.Open = !w.whole
 		if err := history.Check(w.history.Events(), w.judge).Err(); err != nil {
 			t.Error(err)

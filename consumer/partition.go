@@ -40,6 +40,7 @@ type partition struct {
 	records   int // in flight
 	size      int64
 	stopping  bool // nothing is dispatched any more
+	held      bool // nothing is dispatched yet: its companions have no partition for it
 	closed    bool // fenced: no result counts any more
 	quiet     chan struct{}
 	base      int64         // where the ownership began to fetch
@@ -212,7 +213,7 @@ func (p *partition) makeReady(l *lane) {
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if !p.ready.empty() && !p.stopping {
+	if !p.ready.empty() && !p.stopping && !p.held {
 		p.e.pool.offer(p)
 	}
 }
@@ -221,7 +222,7 @@ func (p *partition) dispatch() {
 // p.mu is held.
 func (p *partition) take(now time.Time) *attempt {
 	for {
-		if p.stopping || p.ready.empty() {
+		if p.stopping || p.held || p.ready.empty() {
 			return nil
 		}
 		l := p.ready.pop()

@@ -70,6 +70,21 @@ func TestOtherToolsReadWhatTheProfileWrites(t *testing.T) {
 	}
 }
 
+// An identity is persisted in whatever follows a dead letter: it must not change.
+func TestIdentityIsGroupTopicIDTopicPartitionOffset(t *testing.T) {
+	x := failure()
+	const want = "billing/AQIDBAUGBwgJCgsMDQ4P_w/orders/7/4711"
+	r, _ := dlt.Format{}.Record("d", x)
+	l, err := dlt.Parse(r)
+	if err != nil || x.Identity() != want || l.Identity() != want {
+		t.Errorf("%q and %q, %v; want %q", x.Identity(), l.Identity(), err, want)
+	}
+	x.TopicID[0]++ // the topic was deleted and made again
+	if x.Identity() == want {
+		t.Error("a recreated topic has the identities of the old one")
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	if _, err := dlt.Parse(&sordini.Record{Topic: "orders", Headers: sordini.Headers{{Key: "dlt-topic", Value: []byte("x")}}}); !errors.Is(err, dlt.ErrNotDeadLetter) {
 		t.Errorf("a record without a dialect: %v", err)

@@ -22,21 +22,29 @@ type call struct {
 	rec  kgo.Record
 	used bool // by a wait, which may outlive it: not for the pool
 	done func(*sordini.Record, error)
-	size int // bytes of room
+	size int64 // bytes of room
 
-	began    time.Time
-	overdue  time.Time // when one begins to wonder why it takes so long
-	takeBack time.Time // when taking it back from franz-go begins
-	deadline time.Time // when it is answered at the latest
+	began time.Time
 
 	// Guarded by the topic's mutex until part is set, and by part's from then on.
 	part       *partition
 	list       *calls // the one it is in
 	prev, next *call
 	answered   bool
-	given      time.Time // when franz-go got it
-	lost       int64     // Producer.lost at that time
+	given      time.Duration // after began, when franz-go got it
+	lost       int64         // Producer.lost at that time
 }
+
+// overdue is when one begins to wonder why a call takes so long.
+func (p *Producer) overdue(c *call) time.Time { return c.began.Add(p.cfg.deliveryTimeout / 2) }
+
+// takeBack is when taking it back from franz-go begins: early enough for franz-go to look at it.
+func (p *Producer) takeBack(c *call) time.Time {
+	return c.began.Add(p.cfg.deliveryTimeout - min(p.cfg.deliveryTimeout/10, 5*time.Second))
+}
+
+// deadline is when it is answered at the latest.
+func (p *Producer) deadline(c *call) time.Time { return c.began.Add(p.cfg.deliveryTimeout) }
 
 // pool keeps calls that are over, for others.
 var pool = sync.Pool{New: func() any { return new(call) }}

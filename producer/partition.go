@@ -71,7 +71,7 @@ func (p *partition) busy() bool {
 }
 
 func (p *partition) giveLocked(c *call, now time.Time) {
-	c.given, c.lost = now, p.t.p.lost.Load()
+	c.given, c.lost = now.Sub(c.began), p.t.p.lost.Load()
 	c.rec.Topic, c.rec.Partition, c.rec.Context = p.t.name, p.id, p.gen
 	p.given.push(c)
 	// Produce does not block: franz-go's buffer is larger than our room. The record's own context is the generation; a caller's would fail its neighbours.
@@ -97,7 +97,7 @@ func (p *partition) promised(r *kgo.Record, err error) {
 			c.out.Partition, c.out.Offset, c.out.LeaderEpoch, c.out.Timestamp = r.Partition, r.Offset, -1, r.Timestamp
 			told.add(c, nil)
 		}
-	case p.taking && !c.answered && !p.t.p.closing.Load() && p.certain(c, err) && givenBack(err) && time.Now().Before(c.takeBack):
+	case p.taking && !c.answered && !p.t.p.closing.Load() && p.certain(c, err) && givenBack(err) && time.Now().Before(p.t.p.takeBack(c)):
 		p.back.push(c)
 	default:
 		gone = c
@@ -166,11 +166,12 @@ func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next tim
 			next = t
 		}
 	}
+	all := p.t.p
 	for _, l := range []*calls{&p.back, &p.waiting} {
 		for c := l.head; c != nil; c = l.head {
-			if c.deadline.After(now) {
-				soonest(c.deadline)
-				if !c.overdue.After(now) {
+			if deadline := all.deadline(c); deadline.After(now) {
+				soonest(deadline)
+				if !all.overdue(c).After(now) {
 					p.t.inquire()
 				}
 				break
@@ -181,18 +182,21 @@ func (p *partition) sweep(now time.Time, told *answers, gone *[]*call) (next tim
 		}
 	}
 	for c := p.given.head; c != nil; c = c.next {
+		if c.answered {
+			continue
+		}
+		overdue, takeBack, deadline := all.overdue(c), all.takeBack(c), all.deadline(c)
 		switch {
-		case c.answered:
-		case c.overdue.After(now):
-			soonest(c.overdue)
+		case overdue.After(now):
+			soonest(overdue)
 			return next, asked
-		case c.takeBack.After(now):
+		case takeBack.After(now):
 			p.t.inquire()
-			soonest(c.takeBack)
+			soonest(takeBack)
 			return next, asked
-		case c.deadline.After(now):
+		case deadline.After(now):
 			asked = p.takeLocked() || asked
-			soonest(c.deadline)
+			soonest(deadline)
 		default:
 			asked = p.takeLocked() || asked
 			told.add(c, unknown(p.t.name, p.t.timeout()))
@@ -206,7 +210,7 @@ func (p *partition) overdue(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, l := range []*calls{&p.given, &p.back, &p.waiting} {
-		if l.head != nil && !l.head.overdue.After(now) {
+		if l.head != nil && !p.t.p.overdue(l.head).After(now) {
 			return true
 		}
 	}
@@ -278,7 +282,7 @@ func (p *partition) certain(c *call, err error) bool {
 			return false // the topic was deleted and made again
 		}
 		if !k.Retriable { // a refusal, before which a leader may have said that it does not know
-			return !unanswered && time.Since(c.given) < produceTimeout
+			return !unanswered && time.Since(c.began)-c.given < produceTimeout
 		}
 	}
 	// The reason why franz-go looked at the context, or a failure on the way: it looks at the context of the first record before it fails a partition so, under

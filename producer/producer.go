@@ -73,7 +73,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	cfg.source = cmp.Or(cfg.source, cluster.Name())
 	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.room = room{maxRecords: cfg.maxRecords, maxBytes: cfg.maxBytes, closed: p.shut}
+	p.room.maxRecords, p.room.maxBytes, p.room.closed = int64(cfg.maxRecords), int64(cfg.maxBytes), p.shut
 	p.calls.log = p.log
 	p.alarm.ring = p.sweep
 
@@ -117,18 +117,17 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	}
 	now := time.Now()
 	c := pool.Get().(*call)
-	c.out, c.done, c.size, c.began, c.deadline = r, done, len(r.Key)+len(r.Value), now, now.Add(p.cfg.deliveryTimeout)
-	c.overdue, c.takeBack = now.Add(p.cfg.deliveryTimeout/2), c.deadline.Add(-p.grace())
+	c.out, c.done, c.size, c.began = r, done, int64(len(r.Key)+len(r.Value)), now
 	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
 	for i := range r.Headers {
-		c.size += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+		c.size += int64(len(r.Headers[i].Key) + len(r.Headers[i].Value))
 	}
 	if c.rec.Timestamp.IsZero() {
 		c.rec.Timestamp = now
 	}
 	w, waited := ctx.Value(waitKey{}).(*wait)
 	c.used = waited
-	if err := p.room.take(ctx, c.size, c.deadline); err != nil {
+	if err := p.room.take(ctx, c.size, p.deadline(c)); err != nil {
 		done(r, notWritten(r.Topic, err))
 		return
 	}
@@ -140,16 +139,13 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		return
 	default:
 	}
-	p.alarm.set(c.overdue)
+	p.alarm.set(p.overdue(c))
 	t := p.topic(r.Topic)
 	t.add(c)
 	if waited {
 		w.attach(r, t, c)
 	}
 }
-
-// grace is how long before its deadline a record begins to be taken back: long enough for franz-go to look at it.
-func (p *Producer) grace() time.Duration { return min(p.cfg.deliveryTimeout/10, 5*time.Second) }
 
 // left is called when a call has left for good.
 func (p *Producer) left(c *call) {

@@ -3,37 +3,39 @@ package producer
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// room is the bound of what is accepted and not yet answered: so many records and so many bytes. Who finds no room waits in line.
+// room is the bound of what is accepted and not yet answered: so many records and so many bytes. Who finds no room waits in line. While nobody does, taking and
+// giving cost two atomic additions.
 type room struct {
-	maxRecords, maxBytes int
+	maxRecords, maxBytes int64
 	closed               <-chan struct{}
 
-	mu      sync.Mutex // guards what follows
-	records int
-	bytes   int
-	line    []*waiter
+	records, bytes atomic.Int64
+	waiting        atomic.Int64 // the length of line
+
+	mu   sync.Mutex // guards line
+	line []*waiter
 }
 
 type waiter struct {
-	bytes int
+	bytes int64
 	ready chan struct{} // closed when the room is the waiter's
 }
 
 // take takes room for one record, blocking until there is some, ctx ends, the deadline passes or the producer closes. A record that is larger than
 // the whole room gets it alone.
-func (r *room) take(ctx context.Context, bytes int, deadline time.Time) error {
-	r.mu.Lock()
-	if len(r.line) == 0 && r.fitsLocked(bytes) {
-		r.records++
-		r.bytes += bytes
-		r.mu.Unlock()
+func (r *room) take(ctx context.Context, bytes int64, deadline time.Time) error {
+	if r.waiting.Load() == 0 && r.reserve(bytes) {
 		return nil
 	}
 	w := &waiter{bytes, make(chan struct{})}
+	r.mu.Lock()
 	r.line = append(r.line, w)
+	r.waiting.Add(1)
+	r.serveLocked() // whoever gave room before this did not see us
 	r.mu.Unlock()
 
 	timer := time.NewTimer(time.Until(deadline))
@@ -54,6 +56,7 @@ func (r *room) take(ctx context.Context, bytes int, deadline time.Time) error {
 	for i := range r.line {
 		if r.line[i] == w {
 			r.line = append(r.line[:i], r.line[i+1:]...)
+			r.waiting.Add(-1)
 			r.serveLocked() // those behind it may be smaller
 			return err
 		}
@@ -62,25 +65,34 @@ func (r *room) take(ctx context.Context, bytes int, deadline time.Time) error {
 }
 
 // give gives a record's room back.
-func (r *room) give(bytes int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.records--
-	r.bytes -= bytes
-	r.serveLocked()
+func (r *room) give(bytes int64) {
+	r.records.Add(-1)
+	r.bytes.Add(-bytes)
+	if r.waiting.Load() > 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.serveLocked()
+	}
 }
 
 func (r *room) serveLocked() {
-	for len(r.line) > 0 && r.fitsLocked(r.line[0].bytes) {
+	for len(r.line) > 0 && r.reserve(r.line[0].bytes) {
 		w := r.line[0]
 		r.line[0] = nil
 		r.line = r.line[1:]
-		r.records++
-		r.bytes += w.bytes
+		r.waiting.Add(-1)
 		close(w.ready)
 	}
 }
 
-func (r *room) fitsLocked(bytes int) bool {
-	return r.records < r.maxRecords && (r.bytes+bytes <= r.maxBytes || r.records == 0)
+// reserve takes room if there is some. One that fails may have made another fail at the same moment; but whoever fails without the lock takes it next and
+// serves the line, so nobody sleeps beside room that is free.
+func (r *room) reserve(bytes int64) bool {
+	n, b := r.records.Add(1), r.bytes.Add(bytes)
+	if n <= r.maxRecords && (b <= r.maxBytes || n == 1) {
+		return true
+	}
+	r.records.Add(-1)
+	r.bytes.Add(-bytes)
+	return false
 }

@@ -44,7 +44,7 @@ type topic struct {
 
 	stickyMu    sync.Mutex // guards sticky and stickyBytes
 	sticky      *partition
-	stickyBytes int
+	stickyBytes int64
 
 	mu        sync.Mutex // guards what follows, and the calls in pending
 	pending   calls
@@ -131,7 +131,7 @@ func (t *topic) every() []*partition {
 }
 
 // next is the partition for a record without a key: the same one for a while, so that batches fill, then any other, those in trouble last.
-func (t *topic) next(parts []*partition, size int) *partition {
+func (t *topic) next(parts []*partition, size int64) *partition {
 	t.stickyMu.Lock()
 	defer t.stickyMu.Unlock()
 	t.stickyBytes += size
@@ -213,8 +213,8 @@ func (t *topic) sweep(now time.Time, told *answers, gone *[]*call) (next time.Ti
 	timeout := t.timeout()
 	t.mu.Lock()
 	for c := t.pending.head; c != nil; c = t.pending.head {
-		if c.deadline.After(now) {
-			next = c.deadline
+		if deadline := t.p.deadline(c); deadline.After(now) {
+			next = deadline
 			break
 		}
 		t.pending.remove(c)

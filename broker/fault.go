@@ -154,12 +154,7 @@ func (f *Fault) matches(r *request) bool {
 	if f.Topic == "" && f.Partitions == nil {
 		return true
 	}
-	for topic, partition := range r.targets() {
-		if f.selects(topic, partition) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.targets(), func(t target) bool { return f.selects(t.topic, t.partition) })
 }
 
 // selects says whether the fault concerns one of the partitions that a request names. The partition is -1 where it names the topic only.
@@ -198,10 +193,10 @@ func (r *request) fault(topic string, partition int32) error {
 	return nil
 }
 
-// faultWhole returns the code that a fault puts in place of handling a request that names no partitions, 0 for none.
+// faultWhole returns the code that a fault of any topic puts in place of handling a request, 0 for none.
 func (r *request) faultWhole() int16 {
 	for _, in := range r.met {
-		if in.fault.Fail != 0 {
+		if in.fault.Fail != 0 && in.fault.Topic == "" && in.fault.Partitions == nil {
 			return in.fault.Fail
 		}
 	}

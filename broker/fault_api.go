@@ -51,121 +51,121 @@ func (a API) String() string {
 	return kmsg.NameForKey(int16(a) - 1)
 }
 
-// targets yields the topics and partitions that a request names. The partition is -1 in requests about whole topics.
-func (r *request) targets() func(yield func(topic string, partition int32) bool) {
-	return func(yield func(string, int32) bool) {
-		name := func(topic string, id topicID) string {
-			if topic == "" {
-				if t := r.node.cluster.lookupID(id); t != nil {
-					return t.name
-				}
-			}
-			return topic
+// topicName returns the name of a topic that a request names by name or by id, "" for an id that is not known.
+func (r *request) topicName(name string, id topicID) string {
+	if name == "" {
+		if t := r.node.cluster.lookupID(id); t != nil {
+			return t.name
 		}
-		switch req := r.msg.(type) {
-		case *kmsg.ProduceRequest:
-			for _, t := range req.Topics {
-				for _, p := range t.Partitions {
-					if !yield(name(t.Topic, t.TopicID), p.Partition) {
-						return
-					}
-				}
+	}
+	return name
+}
+
+// target is a topic or partition that a request names; the partition is -1 in requests about whole topics.
+type target struct {
+	topic     string
+	partition int32
+}
+
+// targets lists what a request names. An OffsetFetch that asks for everything names nothing.
+func (r *request) targets() (ts []target) {
+	add := func(topic string, partition int32) { ts = append(ts, target{topic, partition}) }
+	each := func(topic string, partitions []int32) {
+		for _, p := range partitions {
+			add(topic, p)
+		}
+	}
+	whole := func(name *string, id topicID) {
+		if name == nil {
+			name = new(string)
+		}
+		add(r.topicName(*name, id), -1)
+	}
+	switch req := r.msg.(type) {
+	case *kmsg.ProduceRequest:
+		for _, t := range req.Topics {
+			name := r.topicName(t.Topic, t.TopicID)
+			for _, p := range t.Partitions {
+				add(name, p.Partition)
 			}
-		case *kmsg.FetchRequest:
-			for _, p := range r.fetch.parts {
-				if !yield(name(p.name, p.id), p.index) {
-					return
-				}
+		}
+	case *kmsg.FetchRequest:
+		for _, p := range r.fetch.parts {
+			add(r.topicName(p.name, p.id), p.index)
+		}
+	case *kmsg.ListOffsetsRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
 			}
-		case *kmsg.ListOffsetsRequest:
-			for _, t := range req.Topics {
-				for _, p := range t.Partitions {
-					if !yield(t.Topic, p.Partition) {
-						return
-					}
-				}
+		}
+	case *kmsg.OffsetForLeaderEpochRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
 			}
-		case *kmsg.OffsetForLeaderEpochRequest:
-			for _, t := range req.Topics {
-				for _, p := range t.Partitions {
-					if !yield(t.Topic, p.Partition) {
-						return
-					}
-				}
+		}
+	case *kmsg.DeleteRecordsRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
 			}
-		case *kmsg.DeleteRecordsRequest:
-			for _, t := range req.Topics {
-				for _, p := range t.Partitions {
-					if !yield(t.Topic, p.Partition) {
-						return
-					}
-				}
+		}
+	case *kmsg.OffsetCommitRequest:
+		for _, t := range req.Topics {
+			name := r.topicName(t.Topic, t.TopicID)
+			for _, p := range t.Partitions {
+				add(name, p.Partition)
 			}
-		case *kmsg.OffsetCommitRequest:
-			for _, t := range req.Topics {
-				for _, p := range t.Partitions {
-					if !yield(name(t.Topic, t.TopicID), p.Partition) {
-						return
-					}
-				}
+		}
+	case *kmsg.OffsetFetchRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
+		}
+		for _, g := range req.Groups {
+			for _, t := range g.Topics {
+				each(r.topicName(t.Topic, t.TopicID), t.Partitions)
 			}
-		case *kmsg.MetadataRequest:
-			for _, t := range req.Topics {
-				topic := ""
-				if t.Topic != nil {
-					topic = *t.Topic
-				}
-				if !yield(name(topic, t.TopicID), -1) {
-					return
-				}
+		}
+	case *kmsg.MetadataRequest:
+		for _, t := range req.Topics {
+			whole(t.Topic, t.TopicID)
+		}
+	case *kmsg.CreateTopicsRequest:
+		for _, t := range req.Topics {
+			whole(&t.Topic, topicID{})
+		}
+	case *kmsg.CreatePartitionsRequest:
+		for _, t := range req.Topics {
+			whole(&t.Topic, topicID{})
+		}
+	case *kmsg.DeleteTopicsRequest:
+		for _, name := range req.TopicNames {
+			whole(&name, topicID{})
+		}
+		for _, t := range req.Topics {
+			whole(t.Topic, t.TopicID)
+		}
+	case *kmsg.DescribeConfigsRequest:
+		for _, q := range req.Resources {
+			if q.ResourceType == kmsg.ConfigResourceTypeTopic {
+				whole(&q.ResourceName, topicID{})
 			}
-		case *kmsg.DescribeConfigsRequest:
-			for _, q := range req.Resources {
-				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
-					return
-				}
+		}
+	case *kmsg.AlterConfigsRequest:
+		for _, q := range req.Resources {
+			if q.ResourceType == kmsg.ConfigResourceTypeTopic {
+				whole(&q.ResourceName, topicID{})
 			}
-		case *kmsg.AlterConfigsRequest:
-			for _, q := range req.Resources {
-				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
-					return
-				}
-			}
-		case *kmsg.IncrementalAlterConfigsRequest:
-			for _, q := range req.Resources {
-				if q.ResourceType == kmsg.ConfigResourceTypeTopic && !yield(q.ResourceName, -1) {
-					return
-				}
-			}
-		case *kmsg.CreateTopicsRequest:
-			for _, t := range req.Topics {
-				if !yield(t.Topic, -1) {
-					return
-				}
-			}
-		case *kmsg.CreatePartitionsRequest:
-			for _, t := range req.Topics {
-				if !yield(t.Topic, -1) {
-					return
-				}
-			}
-		case *kmsg.DeleteTopicsRequest:
-			for _, t := range req.TopicNames {
-				if !yield(t, -1) {
-					return
-				}
-			}
-			for _, t := range req.Topics {
-				topic := ""
-				if t.Topic != nil {
-					topic = *t.Topic
-				}
-				if !yield(name(topic, t.TopicID), -1) {
-					return
-				}
+		}
+	case *kmsg.IncrementalAlterConfigsRequest:
+		for _, q := range req.Resources {
+			if q.ResourceType == kmsg.ConfigResourceTypeTopic {
+				whole(&q.ResourceName, topicID{})
 			}
 		}
 	}
+	return ts
 }
 
 // groups returns the groups that a request names.

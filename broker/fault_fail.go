@@ -72,10 +72,7 @@ func (r *request) failCommits(req *kmsg.OffsetCommitRequest) []kmsg.OffsetCommit
 	var failed []kmsg.OffsetCommitResponseTopic
 	for i := range req.Topics {
 		q := &req.Topics[i]
-		name := q.Topic
-		if known := r.node.cluster.lookupID(q.TopicID); name == "" && known != nil {
-			name = known.name
-		}
+		name := r.topicName(q.Topic, q.TopicID)
 		t := kmsg.NewOffsetCommitResponseTopic()
 		t.Topic, t.TopicID = q.Topic, q.TopicID
 		q.Partitions = slices.DeleteFunc(q.Partitions, func(p kmsg.OffsetCommitRequestTopicPartition) bool {
@@ -94,6 +91,35 @@ func (r *request) failCommits(req *kmsg.OffsetCommitRequest) []kmsg.OffsetCommit
 		}
 	}
 	return failed
+}
+
+// failFetched puts injected errors in place of committed offsets.
+func (r *request) failFetched(resp *kmsg.OffsetFetchResponse) {
+	if len(r.met) == 0 {
+		return
+	}
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			if err := r.fault(t.Topic, p.Partition); err != nil {
+				p.Offset, p.LeaderEpoch = -1, -1
+				p.ErrorCode, _ = codeOf(err)
+			}
+		}
+	}
+	for i := range resp.Groups {
+		for j := range resp.Groups[i].Topics {
+			t := &resp.Groups[i].Topics[j]
+			for k := range t.Partitions {
+				p := &t.Partitions[k]
+				if err := r.fault(r.topicName(t.Topic, t.TopicID), p.Partition); err != nil {
+					p.Offset, p.LeaderEpoch = -1, -1
+					p.ErrorCode, _ = codeOf(err)
+				}
+			}
+		}
+	}
 }
 
 // writeHalf sends the first half of a response.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -398,4 +399,84 @@ func TestIdleConnectionIsClosed(t *testing.T) {
 		time.Sleep(7 * time.Minute)
 		w.ends("idle for twelve minutes")
 	})
+}
+
+func TestFailEveryKindOfRequest(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		const code = 29 // TOPIC_AUTHORIZATION_FAILED, which no request here is answered otherwise
+		orders := "orders"
+		w := dial(t, cluster, 1)
+		for _, req := range []kmsg.Request{
+			produceRequest("orders", 0, seal(batchOf(text("a")...))),
+			fetchRequest("orders", 0, 0),
+			&kmsg.ListOffsetsRequest{Topics: []kmsg.ListOffsetsRequestTopic{{Topic: "orders", Partitions: []kmsg.ListOffsetsRequestTopicPartition{{}}}}},
+			&kmsg.OffsetForLeaderEpochRequest{Topics: []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: "orders", Partitions: []kmsg.OffsetForLeaderEpochRequestTopicPartition{{}}}}},
+			&kmsg.DeleteRecordsRequest{Topics: []kmsg.DeleteRecordsRequestTopic{{Topic: "orders", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{}}}}},
+			&kmsg.MetadataRequest{Topics: []kmsg.MetadataRequestTopic{{Topic: &orders}}},
+			&kmsg.CreateTopicsRequest{Topics: []kmsg.CreateTopicsRequestTopic{{Topic: "orders"}}},
+			&kmsg.CreatePartitionsRequest{Topics: []kmsg.CreatePartitionsRequestTopic{{Topic: "orders", Count: 9}}},
+			&kmsg.DeleteTopicsRequest{TopicNames: []string{"orders"}},
+			&kmsg.DescribeConfigsRequest{Resources: []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders"}}},
+			&kmsg.AlterConfigsRequest{Resources: []kmsg.AlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders"}}},
+			&kmsg.IncrementalAlterConfigsRequest{Resources: []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders"}}},
+			&kmsg.OffsetCommitRequest{Group: "g", Generation: -1, Topics: []kmsg.OffsetCommitRequestTopic{{Topic: "orders", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{}}}}},
+			&kmsg.OffsetFetchRequest{Group: "g", Topics: []kmsg.OffsetFetchRequestTopic{{Topic: "orders", Partitions: []int32{0}}}},
+			&kmsg.JoinGroupRequest{Group: "g"}, &kmsg.SyncGroupRequest{Group: "g"}, &kmsg.HeartbeatRequest{Group: "g"}, &kmsg.LeaveGroupRequest{Group: "g"},
+			&kmsg.OffsetDeleteRequest{Group: "g"}, &kmsg.FindCoordinatorRequest{CoordinatorKey: "g"}, &kmsg.DescribeGroupsRequest{Groups: []string{"g"}},
+			&kmsg.DeleteGroupsRequest{Groups: []string{"g"}}, &kmsg.ListGroupsRequest{}, &kmsg.InitProducerIDRequest{}, &kmsg.DescribeClusterRequest{},
+			&kmsg.ConsumerGroupHeartbeatRequest{Group: "g"}, &kmsg.ConsumerGroupDescribeRequest{Groups: []string{"g"}}, &kmsg.ApiVersionsRequest{},
+		} {
+			if err := cluster.MoveCoordinator("g", 1); err != nil {
+				t.Fatal(err)
+			}
+			switch kmsg.Key(req.Key()) {
+			case kmsg.Produce, kmsg.Fetch:
+				req.SetVersion(4)
+			case kmsg.ApiVersions:
+				req.SetVersion(0)
+			default:
+				req.SetVersion(min(req.MaxVersion(), 2))
+			}
+			for _, fault := range []broker.Fault{{}, {Topic: "orders"}, {Topic: "orders", Partitions: []int32{0}}} {
+				if key := kmsg.Key(req.Key()); fault.Partitions != nil && (key == kmsg.CreatePartitions || key == kmsg.DeleteTopics) {
+					continue // they name no partition, so they would be carried out
+				}
+				fault.Fail = code
+				in := cluster.Inject(fault)
+				w.send(req)
+				resp, err := w.receive(req)
+				in.Remove()
+				if err != nil {
+					t.Fatalf("%s: %v", kmsg.NameForKey(req.Key()), err)
+				}
+				if failed := in.Hits() > 0; failed != hasCode(reflect.ValueOf(resp), code) || fault.Topic == "" && !failed {
+					t.Errorf("%s with %+v: %d hits, answer %+v", kmsg.NameForKey(req.Key()), fault, in.Hits(), resp)
+				}
+			}
+		}
+		if cluster.Partitions("orders") != 3 || cluster.EndOffset("orders", 0) > 0 {
+			t.Error("a failed request was carried out")
+		}
+	})
+}
+
+// hasCode says whether a response holds an error code anywhere.
+func hasCode(v reflect.Value, code int64) bool {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return !v.IsNil() && hasCode(v.Elem(), code)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).Name == "ErrorCode" && v.Field(i).Int() == code || hasCode(v.Field(i), code) {
+				return true
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if hasCode(v.Index(i), code) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -28,8 +28,11 @@ func handleGroup(r *request) answer {
 	for {
 		select {
 		case resp := <-replied:
-			if commit, ok := resp.(*kmsg.OffsetCommitResponse); ok {
-				mergeCommits(commit, failed)
+			switch resp := resp.(type) {
+			case *kmsg.OffsetCommitResponse:
+				mergeCommits(resp, failed)
+			case *kmsg.OffsetFetchResponse:
+				r.failFetched(resp)
 			}
 			return answer{resp: resp}
 		case <-r.conn.done:
@@ -106,6 +109,7 @@ func handleOffsetFetch(r *request) answer {
 		return true
 	})
 	resp := (<-r.ask(req)).(*kmsg.OffsetFetchResponse)
+	r.failFetched(resp)
 	resp.Groups = append(resp.Groups, elsewhere...)
 	return answer{resp: resp}
 }

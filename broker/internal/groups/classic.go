@@ -39,12 +39,15 @@ type classic struct {
 	subscribed map[string]bool // nil: not known
 	extend     bool            // a member came during the first rebalance
 	join, sync alarm           // ends of the two phases of a rebalance
+
+	written written // what another coordinator would find
 }
 
 func newClassic(m *Manager, g *group) *classic {
+	now := time.Now()
 	return &classic{
 		m: m, g: g,
-		state: Empty, previous: Dead, since: time.Now(),
+		state: Empty, previous: Dead, since: now, written: written{since: now},
 		byID:     make(map[string]*member),
 		static:   make(map[string]*member),
 		pending:  make(map[string]*alarm),

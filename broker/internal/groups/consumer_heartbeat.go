@@ -366,12 +366,7 @@ func (c *consumer) lead(mb *consumerMember, reads map[partition]bool, changed bo
 		c.m.unset(&mb.rebalance)
 		return
 	}
-	epoch := mb.epoch
-	c.m.set(&mb.rebalance, millis(mb.timeout), func() {
-		if mb.epoch == epoch {
-			c.fence("it did not give its partitions up in time", mb)
-		}
-	})
+	c.awaitRevocation(mb)
 }
 
 func (c *consumer) beat(mb *consumerMember, session time.Duration) {

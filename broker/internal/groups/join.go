@@ -230,6 +230,7 @@ func (c *classic) replaceStatic(call call, old, mb *member, why string) {
 			resp.LeaderID, resp.Members = oldLeader, nil
 		}
 		c.answerJoin(mb, resp)
+		c.write()
 	case CompletingRebalance:
 		// The leader may be computing an assignment for the old id.
 		c.prepare("static member is replaced: " + why)

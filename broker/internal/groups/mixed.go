@@ -282,6 +282,7 @@ func (c *consumer) toClassic(rebalance bool) {
 	protocol := cl.vote()
 	cl.protocol = &protocol
 	cl.subscribed = cl.topics()
+	cl.write()
 	c.close()
 	g.consumer, g.classic = nil, cl
 	c.m.log("group is a classic one again", "group", g.name, "generation", cl.generation)

@@ -127,7 +127,11 @@ func (w *world) step() {
 		topics := []string{"orders", "payments"}[:1+w.rnd.IntN(2)]
 		a.protocols = with([][]kmsg.JoinGroupRequestProtocol{offer("range"), offer("range", "sticky"), offer("sticky", "range")}[w.rnd.IntN(3)], subscription(topics...))
 	case 17:
-		switch w.rnd.IntN(3) {
+		switch w.rnd.IntN(4) {
+		case 3:
+			if w.Moved("g") { // generations that were not written down come again
+				w.generations, w.highest = make(map[int32]*generation), 0
+			}
 		case 0:
 			w.Rebalance("g")
 		case 1:

@@ -89,6 +89,7 @@ func (c *classic) completeJoin() {
 		c.protocol = nil
 		c.subscribed = c.topics()
 		c.to(Empty)
+		c.write()
 		c.m.log("group is empty", "group", c.g.name, "generation", c.generation)
 		return
 	}

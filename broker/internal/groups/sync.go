@@ -79,6 +79,7 @@ func (c *classic) assign(as []kmsg.SyncGroupRequestGroupAssignment) {
 		}
 	}
 	c.to(Stable)
+	c.write()
 	c.m.log("group is stable", "group", c.g.name, "generation", c.generation, "leader", c.leader)
 	for _, mb := range c.members {
 		if mb.sync != nil {

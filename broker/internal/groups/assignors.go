@@ -12,6 +12,8 @@ const (
 	rangeName   = "range"
 )
 
+// An assignor decides which member is to have what. What it returns, and what it
+// is given as old, nobody changes any more.
 var assignors = map[string]func(assignorSpec) map[string]map[partition]bool{
 	uniformName: assignUniform,
 	rangeName:   assignRange,
@@ -100,24 +102,29 @@ func assignUniform(s assignorSpec) map[string]map[partition]bool {
 // shares that are one larger go to those who have as much already and, if there
 // are not enough of them, to the last.
 func assignEvenly(s assignorSpec) map[string]map[partition]bool {
-	total, taken := 0, make(map[partition]bool)
+	total, taken := 0, make(map[topicID][]bool, len(s.partitions))
+	for topic, n := range s.partitions {
+		taken[topic] = make([]bool, n)
+		total += int(n)
+	}
 	for _, m := range s.members {
 		for p := range m.old {
-			taken[p] = true
+			if of := taken[p.topic]; int(p.num) < len(of) {
+				of[p.num] = true
+			}
 		}
 	}
 	var free []partition
 	for _, topic := range s.topics() {
-		for num := range s.partitions[topic] {
-			total++
-			if p := (partition{topic, num}); !taken[p] {
-				free = append(free, p)
+		for num, is := range taken[topic] {
+			if !is {
+				free = append(free, partition{topic, int32(num)})
 			}
 		}
 	}
 
 	result := make(map[string]map[partition]bool, len(s.members))
-	missing := make(map[string]int)
+	missing := make([]int, len(s.members))
 	larger := 0
 	if len(s.members) > 0 {
 		larger = total % len(s.members)
@@ -127,16 +134,7 @@ func assignEvenly(s assignorSpec) map[string]map[partition]bool {
 		if isLarger {
 			share++
 		}
-		keep := make(map[partition]bool)
-		for _, p := range sorted(m.old) {
-			switch {
-			case !m.topics[p.topic]:
-			case len(keep) < share:
-				keep[p] = true
-			default:
-				free = append(free, p)
-			}
-		}
+		keep := m.keep(share, &free)
 		if len(keep) < share && isLarger && len(s.members)-i > larger {
 			share--
 			isLarger = false
@@ -144,16 +142,45 @@ func assignEvenly(s assignorSpec) map[string]map[partition]bool {
 		if isLarger {
 			larger--
 		}
-		result[m.id], missing[m.id] = keep, share-len(keep)
+		result[m.id], missing[i] = keep, share-len(keep)
 	}
-	for _, m := range s.members {
-		n := min(missing[m.id], len(free))
-		for _, p := range free[:n] {
-			result[m.id][p] = true
+	for i, m := range s.members {
+		n := min(missing[i], len(free))
+		if n == 0 {
+			continue
 		}
-		free = free[n:]
+		more := make(map[partition]bool, len(result[m.id])+n)
+		maps.Copy(more, result[m.id])
+		for _, p := range free[:n] {
+			more[p] = true
+		}
+		result[m.id], free = more, free[n:]
 	}
 	return result
+}
+
+// keep is what a member keeps of what it has, up to share; what is over is
+// free. Where that is all, which it is of most members most of the time, it is
+// the same map.
+func (m specMember) keep(share int, free *[]partition) map[partition]bool {
+	all := len(m.old) <= share
+	for p := range m.old {
+		all = all && m.topics[p.topic]
+	}
+	if all {
+		return m.old
+	}
+	keep := make(map[partition]bool, share)
+	for _, p := range sorted(m.old) {
+		switch {
+		case !m.topics[p.topic]:
+		case len(keep) < share:
+			keep[p] = true
+		default:
+			*free = append(*free, p)
+		}
+	}
+	return keep
 }
 
 // spread assigns to members that read different topics.

@@ -389,6 +389,11 @@ func (c *reader) lead(ms []kmsg.JoinGroupResponseMember) (as []kmsg.SyncGroupReq
 	return as
 }
 
+// busy reports whether a client is not where it is to be in the end.
+func (c *reader) busy() bool {
+	return c.epoch == 0 || c.keep != nil || c.rejoin || c.join != nil || c.sync != nil
+}
+
 // leave ends a membership: of a static member of the consumer protocol for a
 // while, if it is to be.
 func (c *reader) leave(forAWhile bool) {
@@ -468,10 +473,16 @@ func (f *fleet) check() {
 	}
 }
 
-// settle lets everybody do what it should until nothing changes.
+// settle lets everybody do what it should until the sessions of the dead are
+// over and nothing is left to do.
 func (f *fleet) settle() {
 	f.calm = true
-	for range 120 {
+	quiet := 0
+	for round := 0; (round < 100 || quiet < 20) && round < 2000; round++ {
+		quiet++
+		if g, _ := f.Group("g"); g.State != Stable || slices.ContainsFunc(f.readers, (*reader).busy) {
+			quiet = 0
+		}
 		for _, c := range f.readers {
 			c.turn()
 			synctest.Wait()

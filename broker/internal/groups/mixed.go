@@ -236,7 +236,9 @@ func (m *Manager) decode(b []byte) (map[partition]bool, *kmsg.ConsumerMemberAssi
 	for _, t := range a.Topics {
 		if topic, ok := m.image.byName[t.Topic]; ok {
 			for _, num := range t.Partitions {
-				ps[partition{topic.ID, num}] = true
+				if num >= 0 && num < topic.Partitions { // a leader may write anything
+					ps[partition{topic.ID, num}] = true
+				}
 			}
 		}
 	}

@@ -175,7 +175,7 @@ type commitAnswer []kmsg.OffsetCommitResponseTopic
 
 func (a *commitAnswer) add(byID bool, name string, id [16]byte, partition int32, err *kerr.Error) {
 	p := kmsg.OffsetCommitResponseTopicPartition{Partition: partition, ErrorCode: code(err)}
-	for i := range *a {
+	for i := len(*a) - 1; i >= 0; i-- { // it is the last one, nearly always
 		if t := &(*a)[i]; sameTopic(byID, t, name, id) {
 			t.Partitions = append(t.Partitions, p)
 			return

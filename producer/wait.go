@@ -75,19 +75,27 @@ func (w *wait) await() {
 	}
 }
 
-// errNoAnswer is the cause of a record that is in a middleware's hands when the caller's context ends.
-var errNoAnswer = errors.New("the context ended, and a middleware has not answered")
+// errNoAnswer stands where an answer is to come. It is still there when the context ended while middleware had the record, or its answer, in hands.
+var errNoAnswer = errors.New("no answer yet")
 
 // send sends one record and waits.
-func (p *Producer) send(ctx context.Context, r *sordini.Record) (err error) {
+func (p *Producer) send(ctx context.Context, r *sordini.Record) error {
 	w := &wait{Context: ctx, current: r, left: 1, done: make(chan struct{})}
-	err = unknown(r.Topic, errNoAnswer)
+	err := errNoAnswer
 	p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&err, e) })
 	w.await()
+	return w.leave(r, &err)
+}
+
+// leave ends the wait for one answer: what has not come by now is nobody's.
+func (w *wait) leave(r *sordini.Record, err *error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	return err
+	if *err == errNoAnswer {
+		*err = unknown(r.Topic, context.Cause(w.Context))
+	}
+	return *err
 }
 
 // sendAll sends records and waits. errs has a place for each; a record that is nil has its error already.
@@ -107,12 +115,14 @@ func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs 
 		}
 		w.mu.Lock()
 		w.current = r
-		errs[i] = unknown(r.Topic, errNoAnswer)
+		errs[i] = errNoAnswer
 		w.mu.Unlock()
 		p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&errs[i], e) })
 	}
 	w.await()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.over = true
+	for i, r := range records {
+		if r != nil {
+			_ = w.leave(r, &errs[i])
+		}
+	}
 }

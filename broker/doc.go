@@ -25,10 +25,22 @@
 //
 // A batch is never copied: it stays in the frame in which it was received, its offset and epoch are written in place, and a fetch sends it from there.
 //
+// # Faults
+//
+// [Cluster.Inject] makes requests go wrong: failed with a code, delayed, stalled, or carried out and not answered. Brokers can be killed, started,
+// paused and resumed, leaders and coordinators moved. What a test has to wait for it waits for: [Injected.Wait], [Cluster.WaitRecords].
+//
 // # What it does not do
 //
-//   - Compressed batches are not opened on their way in, except on compacted topics, so a malformed record inside a compressed batch is found by its
-//     consumer. Topics with a compression.type of their own get batches as they were sent.
-//   - A replica holds what its leader holds at once; followers do not lag.
-//   - Transactions, security, quotas, share groups, compaction and a data directory are not there yet.
+//   - A follower holds what its leader holds at once: nothing is lost when a leader dies, and a broker that is killed is replaced at once, not after
+//     its session.
+//   - Transactions, security, quotas, share groups, compaction, offset expiry and a data directory are not there yet.
+//   - Compressed batches are opened on compacted topics only, so a malformed record inside one is found by its consumer. A topic with a
+//     compression.type of its own gets batches as they were sent.
+//   - Kafka's own topics (__consumer_offsets) are not shown.
+//   - Settings of brokers are altered for the whole cluster, not for one broker.
+//   - A request may have about a million elements in its arrays, however few bytes they take.
+//
+// Where Kafka has a defect of its own (a produce request without any records is never answered, a negative fetch size is an unknown error), the
+// broker answers what the defect stands in the way of.
 package broker

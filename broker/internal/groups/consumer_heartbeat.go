@@ -305,53 +305,6 @@ func (c *consumer) join(mb *consumerMember, before, d memberData) (*consumerMemb
 	return mb, names || regex, nil
 }
 
-// maybeResolve matches the group's regular expressions with all topics, soon:
-// when there is one that has not been, when topics were created, and from time
-// to time.
-func (c *consumer) maybeResolve(search bool) {
-	wanted := make(map[string]bool)
-	for _, mb := range c.members {
-		if mb.regex != "" {
-			wanted[mb.regex] = true
-		}
-	}
-	if len(wanted) == 0 || c.resolving.call != nil {
-		return
-	}
-	since := time.Since(c.resolvedAt)
-	if len(c.resolved) > 0 && since <= regexMinInterval {
-		return
-	}
-	if search || len(wanted) != len(c.resolved) || c.resolvedFor < c.m.newTopics || since > regexMaxInterval {
-		c.m.set(&c.resolving, 0, c.resolve)
-	}
-}
-
-// resolve matches regular expressions with topics. The new epoch that it starts
-// where they have changed reaches members with their next heartbeats.
-func (c *consumer) resolve() {
-	if c.g.consumer != c {
-		return
-	}
-	bump := false
-	c.resolvedAt, c.resolvedFor = time.Now(), c.m.newTopics
-	for _, mb := range c.members {
-		if mb.regex == "" {
-			continue
-		}
-		topics := c.m.image.resolve(mb.regex)
-		bump = bump || !maps.Equal(topics, c.resolved[mb.regex])
-		c.resolved[mb.regex] = topics
-	}
-	c.resubscribed()
-	topics := c.m.image.fingerprint(c.subscribed())
-	if bump || topics != c.topics {
-		c.epoch++
-		c.topics = topics
-	}
-	c.announce()
-}
-
 // lead takes a member towards its target, and gives it the rebalance timeout
 // for what it has to give up.
 func (c *consumer) lead(mb *consumerMember, reads map[partition]bool, changed bool) {

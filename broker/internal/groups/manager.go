@@ -2,7 +2,6 @@ package groups
 
 import (
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -13,129 +12,6 @@ import (
 // ErrClosed is what [Manager.WaitState] returns when the Manager is closed
 // before the state is reached.
 var ErrClosed = errors.New("groups: closed")
-
-// newMemberJoinTimeout bounds how long the join of a member that has never
-// been in a completed rebalance may wait: its client may be gone, and nothing
-// else would tell (group.coordinator.new.member.join.timeout.ms).
-const newMemberJoinTimeout = 5 * time.Minute
-
-// Config says what the coordinator knows of the cluster, and its limits. The
-// zero value has Kafka's defaults, except that a first rebalance does not wait
-// for more members.
-//
-// The functions are called without a lock held, from the goroutine that calls
-// [Manager.Handle]. They must be safe for concurrent use.
-type Config struct {
-	// TopicExists reports whether a partition exists; offsets of others are
-	// refused with UNKNOWN_TOPIC_OR_PARTITION. Nil: every partition exists.
-	TopicExists func(topic string, partition int32) bool
-	// TopicID and TopicName translate for requests that carry topic ids
-	// (OffsetCommit and OffsetFetch from version 10). Nil: no topic has an id.
-	TopicID   func(name string) ([16]byte, bool)
-	TopicName func(id [16]byte) (string, bool)
-
-	// MaxMetadata is offset.metadata.max.bytes: how long a commit's metadata
-	// may be, counted in UTF-16 code units as Kafka counts it, whatever the
-	// setting is called. 0: 4096.
-	MaxMetadata int
-	// OffsetsRetention is how long offsets are kept that nobody uses: since their
-	// commit, or since the group has lost its last member
-	// (offsets.retention.minutes). 0: 7 days. Negative: for ever.
-	OffsetsRetention time.Duration
-	// OffsetsCheckInterval is how often expired offsets are looked for
-	// (offsets.retention.check.interval.ms). 0: 10 minutes.
-	OffsetsCheckInterval time.Duration
-	// MinSession and MaxSession bound a member's session timeout
-	// (group.min.session.timeout.ms, group.max.session.timeout.ms). 0: 6
-	// seconds and 30 minutes.
-	MinSession, MaxSession time.Duration
-	// InitialRebalanceDelay is how long the first rebalance of an empty group
-	// waits for more members, again after each that comes, up to the rebalance
-	// timeout (group.initial.rebalance.delay.ms, 3 seconds in Kafka). 0: it
-	// does not wait.
-	InitialRebalanceDelay time.Duration
-	// MaxSize is how many members a classic group may have (group.max.size). 0:
-	// any number.
-	MaxSize int
-	// Topics lists all topics, for consumer groups: the coordinator assigns their
-	// partitions itself. It is asked at the first heartbeat of such a group and
-	// by [Manager.Changed]. Nil: consumer groups see no topics.
-	Topics func() []Topic
-	// Consumer has the settings of consumer groups.
-	Consumer ConsumerConfig
-	// Logger is told of rebalances, expired members and fenced ones. Nil: nobody
-	// is.
-	Logger *slog.Logger
-}
-
-// ConsumerConfig has the settings of groups of the consumer protocol (KIP-848),
-// which are the broker's there and not the clients'. The zero value has Kafka's
-// defaults, except that a new assignment is computed at once.
-type ConsumerConfig struct {
-	// Session is how long a member may be silent
-	// (group.consumer.session.timeout.ms). 0: 45 seconds.
-	Session time.Duration
-	// Heartbeat is how often members are told to report
-	// (group.consumer.heartbeat.interval.ms). 0: 5 seconds.
-	Heartbeat time.Duration
-	// AssignmentInterval is how long a computed assignment stands at least before
-	// the next one (group.consumer.assignment.interval.ms, 1 second in Kafka
-	// 4.3). 0: no time.
-	AssignmentInterval time.Duration
-	// MaxSize is how many members a group may have (group.consumer.max.size). 0:
-	// any number.
-	MaxSize int
-	// Migration says between which protocols a group with members may change.
-	Migration Migration
-}
-
-// Migration is group.consumer.migration.policy.
-type Migration int
-
-// The policies. A group without members changes its protocol under any of them.
-const (
-	MigrateBothWays Migration = iota // bidirectional, Kafka's default
-	MigrateForth                     // upgrade: from classic to consumer
-	MigrateBack                      // downgrade: from consumer to classic
-	MigrateNever                     // disabled
-)
-
-func (c Config) withDefaults() Config {
-	if c.TopicExists == nil {
-		c.TopicExists = func(string, int32) bool { return true }
-	}
-	if c.TopicID == nil {
-		c.TopicID = func(string) ([16]byte, bool) { return [16]byte{}, false }
-	}
-	if c.TopicName == nil {
-		c.TopicName = func([16]byte) (string, bool) { return "", false }
-	}
-	if c.MaxMetadata == 0 {
-		c.MaxMetadata = 4096
-	}
-	if c.OffsetsRetention == 0 {
-		c.OffsetsRetention = 7 * 24 * time.Hour
-	}
-	if c.OffsetsCheckInterval == 0 {
-		c.OffsetsCheckInterval = 10 * time.Minute
-	}
-	if c.MinSession == 0 {
-		c.MinSession = 6 * time.Second
-	}
-	if c.MaxSession == 0 {
-		c.MaxSession = 30 * time.Minute
-	}
-	if c.Consumer.Session == 0 {
-		c.Consumer.Session = 45 * time.Second
-	}
-	if c.Consumer.Heartbeat == 0 {
-		c.Consumer.Heartbeat = 5 * time.Second
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
 
 // Client is who sent a request, as DescribeGroups will show it.
 type Client struct {
@@ -168,56 +44,6 @@ type Manager struct {
 	newTopics int64 // grows whenever topics are created
 	waiters   []*stateWaiter
 	out       []func() // what is to be done once mu is released: answers, log lines
-}
-
-// group is what goes by one group id: a classic group or a consumer group, and
-// the offsets, which outlive both.
-type group struct {
-	name     string
-	classic  *classic  // nil in a consumer group
-	consumer *consumer // nil in a classic group
-	offsets  offsets
-	staged   map[int64]offsets // by the producers of open transactions
-	expiry   alarm             // of offsets, and in the end of the group
-}
-
-func (g *group) state() State {
-	if g.consumer != nil {
-		return g.consumer.state()
-	}
-	return g.classic.state
-}
-
-// kind is the group's type as ListGroups has it.
-func (g *group) kind() string {
-	if g.consumer != nil {
-		return typeConsumer
-	}
-	return typeClassic
-}
-
-func (g *group) protocolType() string {
-	if g.consumer != nil {
-		return consumerProtocol
-	}
-	return g.classic.protocolType
-}
-
-func (m *Manager) closeGroup(g *group) {
-	m.unset(&g.expiry)
-	if g.consumer != nil {
-		g.consumer.close()
-	} else {
-		g.classic.close(kerr.CoordinatorNotAvailable)
-	}
-}
-
-// subscribedTo reports whether members read a topic.
-func (g *group) subscribedTo(topic string) bool {
-	if g.consumer != nil {
-		return g.consumer.subscribed()[topic]
-	}
-	return g.classic.subscribedTo(topic)
 }
 
 // New returns a Manager without groups. Close it.

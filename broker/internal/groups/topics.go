@@ -1,14 +1,10 @@
 package groups
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
-	"time"
 )
 
 // topicID is how the protocol names a topic for good.
@@ -95,36 +91,4 @@ func (img image) fingerprint(topics map[string]bool) string {
 		}
 	}
 	return b.String()
-}
-
-// How often regular expressions are matched with all topics again: at most, and
-// at least.
-const (
-	regexMinInterval = 10 * time.Second
-	regexMaxInterval = 10 * time.Minute
-)
-
-// compileRegex compiles a subscription as Kafka does: RE2, and the whole name
-// must match. Its error is only what is wrong, without the expression.
-func compileRegex(s string) (*regexp.Regexp, error) {
-	_, err := regexp.Compile(s) // on its own, so that no parenthesis closes ours
-	if e, ok := errors.AsType[*syntax.Error](err); ok {
-		return nil, errors.New(string(e.Code))
-	}
-	return regexp.Compile(`\A(?:` + s + `)\z`)
-}
-
-// resolve lists the topics that a regular expression names.
-func (img image) resolve(regex string) map[string]bool {
-	topics := make(map[string]bool)
-	re, err := compileRegex(regex)
-	if err != nil {
-		return topics // refused when it came in
-	}
-	for name := range img.byName {
-		if re.MatchString(name) {
-			topics[name] = true
-		}
-	}
-	return topics
 }

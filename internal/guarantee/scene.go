@@ -161,22 +161,7 @@ func (sc *scene) awaitAllEnded(group string, topics ...*topic) {
 func (sc *scene) awaitCommitted(group string, topics ...*topic) {
 	sc.t.Helper()
 	names := topicNames(topics)
-	sc.await("everything to be committed for "+group, func(t *tally) bool {
-		ends := map[place]int64{}
-		for p := range t.accepted {
-			at := place{p.topic, p.partition, 0}
-			ends[at] = max(ends[at], p.offset+1)
-		}
-		g := t.group(group)
-		for at, end := range ends {
-			for _, name := range names {
-				if at.topic == name && g.committed[at] < end {
-					return false
-				}
-			}
-		}
-		return true
-	})
+	sc.await("everything to be committed for "+group, func(t *tally) bool { return t.allCommitted(group, names...) })
 }
 
 // look asks the tally something once.

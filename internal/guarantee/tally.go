@@ -23,6 +23,7 @@ type tally struct {
 	changed  chan struct{} // closed at the next event when somebody waits
 	waiting  bool
 	accepted map[place]string // record to ID
+	ends     map[place]int64  // by topic and partition (offset 0): one past the last accepted record
 	groups   map[string]*groupTally
 	lives    map[string]*history.Event // the end of each member's run
 	draining map[string]bool           // members whose drain has started
@@ -30,6 +31,7 @@ type tally struct {
 
 // groupTally is what one group did.
 type groupTally struct {
+	missing   map[string]int            // by topic: accepted records that have not ended
 	ended     map[place]history.Outcome // the last outcome of each record
 	ends      map[place]int             // how many outcomes it had
 	attempts  map[place]int             // how many attempts were started
@@ -47,15 +49,19 @@ type groupTally struct {
 }
 
 func newTally() *tally {
-	return &tally{changed: make(chan struct{}), accepted: map[place]string{}, groups: map[string]*groupTally{}, lives: map[string]*history.Event{}, draining: map[string]bool{}}
+	return &tally{changed: make(chan struct{}), accepted: map[place]string{}, ends: map[place]int64{}, groups: map[string]*groupTally{}, lives: map[string]*history.Event{}, draining: map[string]bool{}}
 }
 
 func (t *tally) group(name string) *groupTally {
 	g := t.groups[name]
 	if g == nil {
 		g = &groupTally{
-			ended: map[place]history.Outcome{}, ends: map[place]int{}, attempts: map[place]int{}, cancelled: map[place]history.Cause{},
+			missing: map[string]int{},
+			ended:   map[place]history.Outcome{}, ends: map[place]int{}, attempts: map[place]int{}, cancelled: map[place]history.Cause{},
 			committed: map[place]int64{}, ranges: map[place]int64{}, owners: map[place]string{}, fences: map[place][]int64{}, assigned: map[string]int{}, lost: map[string]int{},
+		}
+		for p := range t.accepted {
+			g.missing[p.topic]++
 		}
 		t.groups[name] = g
 	}
@@ -71,6 +77,12 @@ func (t *tally) Record(e history.Event) {
 	switch e.Kind {
 	case history.Accepted:
 		t.accepted[record] = e.ID
+		t.ends[partition] = max(t.ends[partition], e.Offset+1)
+		for _, g := range t.groups {
+			if o, ok := g.ended[record]; !ok || o == history.Handed {
+				g.missing[e.Topic]++
+			}
+		}
 	case history.Assigned:
 		g := t.group(e.Group)
 		g.owners[partition] = e.Member
@@ -98,6 +110,15 @@ func (t *tally) Record(e history.Event) {
 		t.group(e.Group).running--
 	case history.Ended:
 		g := t.group(e.Group)
+		if _, ok := t.accepted[record]; ok {
+			was, ended := g.ended[record]
+			if !ended || was == history.Handed {
+				g.missing[e.Topic]--
+			}
+			if e.Outcome == history.Handed {
+				g.missing[e.Topic]++
+			}
+		}
 		g.ended[record] = e.Outcome
 		g.ends[record]++
 	case history.Commit:
@@ -144,11 +165,20 @@ func (t *tally) next(cond func() bool) (<-chan struct{}, bool) {
 // allEnded says that every record that was accepted on the topics has ended for the group, other than by being handed to the inbox. t.mu is held.
 func (t *tally) allEnded(group string, topics ...string) bool {
 	g := t.group(group)
-	for p := range t.accepted {
-		if slices.Contains(topics, p.topic) {
-			if o, ok := g.ended[p]; !ok || o == history.Handed {
-				return false
-			}
+	for _, name := range topics {
+		if g.missing[name] > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// allCommitted says that the group has committed all that was accepted on the topics. t.mu is held.
+func (t *tally) allCommitted(group string, topics ...string) bool {
+	g := t.group(group)
+	for at, end := range t.ends {
+		if slices.Contains(topics, at.topic) && g.committed[at] < end {
+			return false
 		}
 	}
 	return true
@@ -162,11 +192,6 @@ func (g *groupTally) count(o history.Outcome) (n int) {
 		}
 	}
 	return n
-}
-
-// committedUpTo returns the acknowledged offset, 0 where none is.
-func (g *groupTally) committedUpTo(topic string, partition int32) int64 {
-	return g.committed[place{topic, partition, 0}]
 }
 
 // String is for the failure of a wait.

@@ -1,0 +1,34 @@
+package guarantee_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sordini-go/sordini/internal/guarantee"
+)
+
+var (
+	chaosSeed    = flag.Uint64("chaos.seed", 0, "seed of the random fault run; a random one when 0")
+	chaosRecords = flag.Int("chaos.records", 2000, "records of the random fault run")
+	chaosFaults  = flag.Int("chaos.faults", 12, "faults of the random fault run")
+)
+
+// TestChaos runs random records, members and faults against the checker. It needs virtual time: -tags synctests (see virtual); without, only its shortest
+// form runs, with what does not make a group rebalance left to the scenarios.
+func TestChaos(t *testing.T) {
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	c := guarantee.Chaos{Seed: seed, Records: *chaosRecords, Faults: *chaosFaults}
+	if !virtual {
+		t.Parallel()
+		c.Calm = 200 * time.Millisecond
+		c.Run(t, reference(t, 2*time.Minute))
+		return
+	}
+	synctest.Test(t, func(t *testing.T) { c.Run(t, reference(t, time.Hour)) })
+}

@@ -95,8 +95,12 @@ func (e *engine) lastCommit() error {
 // commitParts commits the partitions that have something new to say. Where it insists, it does so again for those that the broker refused for a reason that
 // passes, until ctx ends.
 func (e *engine) commitParts(ctx context.Context, parts []*partition, insist bool) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	select { // not a mutex: who waits for a commit that hangs waits no longer than it may, and virtual time goes on meanwhile
+	case e.committing <- struct{}{}:
+		defer func() { <-e.committing }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a commit that is out: %w", ctx.Err())
+	}
 	var err error
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		m := e.membership() // before the snapshots: see send
@@ -116,7 +120,7 @@ func (e *engine) commitParts(ctx context.Context, parts []*partition, insist boo
 	}
 }
 
-// snapshots reads what the partitions have to say, those that have nothing new left out. e.commitMu is held.
+// snapshots reads what the partitions have to say, those that have nothing new left out. e.committing is held.
 func (e *engine) snapshots(parts []*partition) []*snapshot {
 	limit := int(e.metaMax.Load())
 	var snaps []*snapshot

@@ -45,11 +45,11 @@ type engine struct {
 	hurry    chan struct{} // closed at the drain deadline
 	fatal    chan error    // what ends the run from within
 
-	dirty    chan struct{} // tells the commit loop that something changed
-	growth   chan struct{} // tells the grow loop that a partition has no companions
-	commitMu sync.Mutex    // serialises commits: an older one is never sent after a newer one
-	metaMax  atomic.Int64
-	owns     atomic.Int64 // how many partitions the member owns
+	dirty      chan struct{} // tells the commit loop that something changed
+	growth     chan struct{} // tells the grow loop that a partition has no companions
+	committing chan struct{} // held, by what is in it, while a commit is out: an older one is never sent after a newer one
+	metaMax    atomic.Int64
+	owns       atomic.Int64 // how many partitions the member owns
 
 	mu      sync.Mutex
 	parts   map[tp]*partition
@@ -70,7 +70,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
 		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
-		dirty: make(chan struct{}, 1), growth: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
+		dirty: make(chan struct{}, 1), growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)

@@ -22,7 +22,8 @@ type Chaos struct {
 	Records int
 	Faults  int
 
-	// Calm is how long the run waits after a fault, at most. 2 s when 0.
+	// Calm is how long the run waits after a fault, at most. A member is cut off for up to 20 times that, a broker paused for up to 10 times. 2 s when 0:
+	// longer than a session, which lasts 30 s.
 	Calm time.Duration
 }
 
@@ -217,11 +218,11 @@ func (x *chaos) wire(api kmsg.Key, topic string, do Action, code *kerr.Error) {
 	x.inject(f)
 }
 
-// cutAndHeal takes a member's network away for longer or shorter than its session lasts.
+// cutAndHeal takes a member's network away for a while.
 func (x *chaos) cutAndHeal() {
 	m := x.live[x.rng.IntN(len(x.live))]
 	m.cutOff()
-	x.hold(time.Duration(x.rng.Int64N(int64(40 * time.Second))))
+	x.hold(time.Duration(x.rng.Int64N(int64(20 * x.Calm))))
 	m.net.heal()
 	m.expected = true // its last commit may be one that it no longer had the right to
 }
@@ -248,6 +249,6 @@ func (x *chaos) takeDown(what string, down func(context.Context, int32) error) {
 
 func (x *chaos) pause() {
 	resume := x.pausedDuring(1 + x.rng.Int32N(int32(x.target.Brokers)))
-	x.hold(time.Duration(x.rng.Int64N(int64(20 * time.Second))))
+	x.hold(time.Duration(x.rng.Int64N(int64(10 * x.Calm))))
 	resume()
 }

@@ -16,8 +16,8 @@ var (
 	chaosFaults  = flag.Int("chaos.faults", 12, "faults of the random fault run")
 )
 
-// TestChaos runs random records, members and faults against the checker. It needs virtual time: -tags synctests (see virtual); without, only its shortest
-// form runs, with what does not make a group rebalance left to the scenarios.
+// TestChaos runs random records, members and faults against the checker: in virtual time with -tags synctests (see virtual), else in real time, with shorter
+// faults.
 func TestChaos(t *testing.T) {
 	seed := *chaosSeed
 	if seed == 0 {

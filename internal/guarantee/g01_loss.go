@@ -14,7 +14,7 @@ import (
 )
 
 var loss = []Scenario{
-	{Guarantee: "G1", Name: "EveryAcceptedRecordEnds", Targets: Reference | Kafka, Members: true, body: everyAcceptedRecordEnds},
+	{Guarantee: "G1", Name: "EveryAcceptedRecordEnds", Targets: Reference | Kafka, body: everyAcceptedRecordEnds},
 	{Guarantee: "G1", Name: "KilledBrokerTakesNothing", Targets: Reference | Kafka, Verbs: []Verb{KillBroker}, Alone: true, body: func(sc *scene) { brokerTakesNothing(sc, "kill a broker", sc.target.Faults.Kill) }},
 	{Guarantee: "G1", Name: "StoppedBrokerTakesNothing", Targets: Reference | Kafka, Verbs: []Verb{StopBroker}, Alone: true, body: func(sc *scene) { brokerTakesNothing(sc, "stop a broker", sc.target.Faults.Stop) }},
 	{Guarantee: "G1", Name: "PausedBrokerTakesNothing", Targets: Reference | Kafka, Verbs: []Verb{PauseBroker}, Alone: true, body: pausedBrokerTakesNothing},

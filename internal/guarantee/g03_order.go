@@ -14,7 +14,7 @@ import (
 
 var order = []Scenario{
 	{Guarantee: "G3", Name: "KeyOrderSurvivesRetries", Targets: Reference | Kafka, body: keyOrderSurvivesRetries},
-	{Guarantee: "G3", Name: "KeyOrderSurvivesRebalances", Targets: Reference | Kafka, Members: true, Verbs: []Verb{KillMember}, body: keyOrderSurvivesRebalances},
+	{Guarantee: "G3", Name: "KeyOrderSurvivesRebalances", Targets: Reference | Kafka, Verbs: []Verb{KillMember}, body: keyOrderSurvivesRebalances},
 	{Guarantee: "G3", Name: "PartitionOrderWhereItIsAskedFor", Targets: Reference | Kafka, body: partitionOrder},
 	{Guarantee: "G3", Name: "FenceGrowsWithEachOwnership", Targets: Reference | Kafka, body: fenceGrows},
 	{Guarantee: "G3", Name: "DeadRecordLeavesTheOrder", Targets: Reference | Kafka, body: deadRecordLeavesTheOrder},

@@ -10,9 +10,9 @@ import (
 )
 
 var ownership = []Scenario{
-	{Guarantee: "G5", Name: "RevocationWaitsForHandlers", Targets: Reference | Kafka, Members: true, body: revocationWaitsForHandlers},
-	{Guarantee: "G5", Name: "RevocationCancelsHandlersThatStay", Targets: Reference | Kafka, Members: true, body: revocationCancelsHandlers},
-	{Guarantee: "G5", Name: "MemberThatWasCutOffIsFenced", Targets: Reference | Kafka, Members: true, Verbs: []Verb{CutMember}, body: cutOffMemberIsFenced},
+	{Guarantee: "G5", Name: "RevocationWaitsForHandlers", Targets: Reference | Kafka, body: revocationWaitsForHandlers},
+	{Guarantee: "G5", Name: "RevocationCancelsHandlersThatStay", Targets: Reference | Kafka, body: revocationCancelsHandlers},
+	{Guarantee: "G5", Name: "MemberThatWasCutOffIsFenced", Targets: Reference | Kafka, Verbs: []Verb{CutMember}, body: cutOffMemberIsFenced},
 }
 
 // revocationWaitsForHandlers: a second member joins while handlers run; they end in time, and what they did is not done again.

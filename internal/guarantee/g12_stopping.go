@@ -74,7 +74,7 @@ func stopIsBounded(sc *scene, down func(int32) (up func())) {
 			sc.t.Error("a send with no broker to talk to returned nil")
 		}
 	}
-	if n := m.net.open() + src.net.open(); n != 0 {
+	if n := m.net.openSoon() + src.net.openSoon(); n != 0 {
 		sc.t.Errorf("%d connections are open after Run and Close", n)
 	}
 	for i := range ups {

@@ -188,7 +188,7 @@ func (m *member) abandon() {
 	if !m.expected && m.err != nil {
 		m.sc.t.Errorf("Run of %s: %v", m.name, m.err)
 	}
-	if n := m.net.open(); n > 0 {
+	if n := m.net.openSoon(); n > 0 {
 		m.sc.t.Errorf("%s has %d connections open after Run (G12)", m.name, n)
 	}
 }

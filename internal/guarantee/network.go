@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/sordini-go/sordini"
 )
@@ -73,11 +74,16 @@ func (n *network) heal() {
 	n.isCut = false
 }
 
-// open returns how many connections are open.
-func (n *network) open() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.conns)
+// openSoon returns how many connections are still open after a moment, in which one that was being made can be closed.
+func (n *network) openSoon() int {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		n.mu.Lock()
+		open := len(n.conns)
+		n.mu.Unlock()
+		if open == 0 || time.Since(began) > time.Second {
+			return open
+		}
+	}
 }
 
 type trackedConn struct {

@@ -38,7 +38,7 @@ func onReference(t *testing.T, name string) {
 	for _, s := range scenarios {
 		wg.Go(func() {
 			t.Run(s.Name, func(t *testing.T) {
-				if virtual || !s.Rebalances() {
+				if virtual || !s.BrokersFail() {
 					synctest.Test(t, func(t *testing.T) { s.Run(t, reference(t, 10*time.Minute)) })
 				} else {
 					s.Run(t, reference(t, time.Minute))

@@ -12,9 +12,6 @@ type Scenario struct {
 	Targets   Kind   // where it runs
 	Verbs     []Verb // what it does to the cluster or to a member
 
-	// Members says that several members share the group at some time; see Rebalances.
-	Members bool
-
 	// Alone says that it harms the whole cluster, so that nothing else may run on it at the same time.
 	Alone bool
 
@@ -58,15 +55,9 @@ func Scenarios(guarantee string, kind Kind) []Scenario {
 	return found
 }
 
-// Rebalances reports whether the group may rebalance while it commits.
-func (s Scenario) Rebalances() bool {
-	return s.Members || slices.ContainsFunc(s.Verbs, func(v Verb) bool {
-		switch v {
-		case KillBroker, StopBroker, PauseBroker, MoveCoordinator, KillMember, CutMember, RefuseCommit:
-			return true
-		}
-		return false
-	})
+// BrokersFail reports whether brokers go away or hang in it.
+func (s Scenario) BrokersFail() bool {
+	return slices.ContainsFunc(s.Verbs, func(v Verb) bool { return v == KillBroker || v == StopBroker || v == PauseBroker })
 }
 
 // Run runs the scenario on the target and fails t when the claim, or any guarantee that the history can show, does not hold.

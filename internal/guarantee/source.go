@@ -156,7 +156,7 @@ func (s *source) abandon() {
 		s.closed = true
 		_ = s.p.Close() // what it says is of no interest to a scenario that did not ask
 	}
-	if n := s.net.open(); n > 0 {
+	if n := s.net.openSoon(); n > 0 {
 		s.sc.t.Errorf("%s has %d connections open after Close (G12)", s.name, n)
 	}
 }

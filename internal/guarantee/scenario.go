@@ -47,7 +47,7 @@ var Guarantees = []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", 
 // Scenarios returns the scenarios of a guarantee that have the kind among their targets; "" for all guarantees.
 func Scenarios(guarantee string, kind Kind) []Scenario {
 	var found []Scenario
-	for _, s := range slices.Concat(loss, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, stopping, truth, secrecy, peers) {
+	for _, s := range slices.Concat(loss, floods, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, stopping, truth, secrecy, peers) {
 		if s.Targets&kind != 0 && (guarantee == "" || s.Guarantee == guarantee) {
 			found = append(found, s)
 		}

@@ -45,6 +45,14 @@ type Target struct {
 // pause is how long a hung broker hangs: long enough that its leaderships move.
 func (t *Target) pause() time.Duration { return t.Patience / 6 }
 
+// outage is how long a dependency is away: a minute in virtual time, long enough for all retries in real time.
+func (t *Target) outage() time.Duration {
+	if t.Kind == Kafka {
+		return 12 * time.Second
+	}
+	return time.Minute
+}
+
 // Faults is what a target can do to itself. Every method must work: an error fails the scenario.
 type Faults interface {
 	// Inject lets requests go wrong until it is removed, or has met its count.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -36,7 +35,7 @@ func Example() {
 		return
 	}
 	defer b.Close()
-	cluster := sordini.Cluster{Brokers: b.Addrs(), Development: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	cluster := sordini.Cluster{Brokers: b.Addrs(), Development: true, Logger: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := sordini.EnsureTopics(ctx, cluster, Placed); err != nil {

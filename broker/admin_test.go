@@ -327,7 +327,7 @@ func TestEveryVersionOfMetadataFindsATopic(t *testing.T) {
 		w := dial(t, cluster, 2)
 		name := "orders"
 		var id [16]byte
-		for v := int16(0); v <= 13; v++ {
+		for v := range int16(14) {
 			req := kmsg.NewPtrMetadataRequest()
 			req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
 			if v >= 12 {
@@ -356,7 +356,7 @@ func TestEveryVersionOfFindCoordinatorNamesTheSameBroker(t *testing.T) {
 		w := dial(t, cluster, 2)
 		for _, group := range []string{"billing", "shipping", "a group with a longer name", "größe"} {
 			want := cluster.Coordinator(group)
-			for v := int16(0); v <= 6; v++ {
+			for v := range int16(7) {
 				req := kmsg.NewPtrFindCoordinatorRequest()
 				req.CoordinatorKey, req.CoordinatorKeys = group, []string{group}
 				resp := ask[*kmsg.FindCoordinatorResponse](w, v, req)

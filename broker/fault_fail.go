@@ -127,7 +127,7 @@ func (c *conn) writeHalf(r *request, a answer) {
 	whole := &halfWriter{}
 	cut := &conn{node: c.node, nc: whole}
 	if cut.write(r, a) == nil {
-		c.nc.Write(whole.buf[:len(whole.buf)/2])
+		_, _ = c.nc.Write(whole.buf[:len(whole.buf)/2])
 	}
 }
 

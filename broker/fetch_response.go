@@ -5,8 +5,6 @@ import (
 	"net"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/sordini-go/sordini/broker/internal/records"
 )
 
@@ -221,22 +219,4 @@ func (p *fetchPartition) appendTo(w *pieceWriter, v int16) {
 		e.noTags()
 		w.tag(1, e.buf)
 	}
-}
-
-// response turns it into kmsg's type, for tests and logs.
-func (resp *fetchResponse) response() *kmsg.FetchResponse {
-	r := kmsg.NewPtrFetchResponse()
-	r.Version, r.ErrorCode, r.SessionID = resp.version, resp.code, resp.session
-	for _, t := range resp.topics {
-		rt := kmsg.NewFetchResponseTopic()
-		rt.Topic, rt.TopicID = t.name, t.id
-		for _, p := range t.parts {
-			rp := kmsg.NewFetchResponseTopicPartition()
-			rp.Partition, rp.ErrorCode = p.index, p.result.code
-			rp.HighWatermark, rp.LastStableOffset, rp.LogStartOffset = p.result.highWatermark, p.result.stable, p.result.start
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		r.Topics = append(r.Topics, rt)
-	}
-	return r
 }

@@ -24,7 +24,7 @@ func readFrame(r *bufio.Reader, limit int, buf []byte) ([]byte, error) {
 		return nil, err
 	}
 	size := int(int32(binary.BigEndian.Uint32(head)))
-	r.Discard(4)
+	_, _ = r.Discard(4) // it was peeked at
 	if size < 0 || size > limit {
 		return nil, fmt.Errorf("size %d, at most %d: %w", size, limit, errFrame)
 	}

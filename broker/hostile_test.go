@@ -66,7 +66,7 @@ func TestUnknownVersionOfApiVersionsIsAnsweredInVersion0(t *testing.T) {
 		if r.ErrorCode != 35 || len(r.ApiKeys) != 1 || r.ApiKeys[0].ApiKey != 18 {
 			t.Errorf("answer %+v", r)
 		}
-		for v := int16(0); v <= 4; v++ {
+		for v := range int16(5) {
 			req := kmsg.NewPtrApiVersionsRequest()
 			req.ClientSoftwareName, req.ClientSoftwareVersion = "test", "1.0"
 			if r := ask[*kmsg.ApiVersionsResponse](w, v, req); r.ErrorCode != 0 || len(r.ApiKeys) < 20 {

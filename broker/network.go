@@ -125,7 +125,7 @@ func (l *memListener) reset() {
 	for {
 		select {
 		case c := <-l.backlog:
-			c.Close()
+			_ = c.Close()
 		default:
 			return
 		}

@@ -77,7 +77,7 @@ func (c *Cluster) startRegistry(cfg Registry) error {
 		ErrorLog:          log.New(logWriter{c.log}, "", 0),
 	}
 	c.registry = s
-	s.served.Go(func() { s.server.Serve(l) })
+	s.served.Go(func() { _ = s.server.Serve(l) })
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (s *schemaServer) connState(_ net.Conn, state http.ConnState) {
 
 // close ends every connection and waits until nothing runs any more.
 func (s *schemaServer) close() {
-	s.registry.Close()
+	_ = s.registry.Close()
 	s.server.Close()
 	s.served.Wait()
 	s.conns.Wait()

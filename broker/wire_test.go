@@ -171,6 +171,3 @@ func fetchRequest(topic string, partition int32, offset int64) *kmsg.FetchReques
 
 // checksum computes what a batch's checksum has to be.
 func checksum(raw []byte) uint32 { return crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)) }
-
-// reseal writes it.
-func reseal(raw []byte) { binary.BigEndian.PutUint32(raw[17:], checksum(raw)) }

@@ -53,8 +53,8 @@ func (e *engine) companions(ctx context.Context) error {
 	if !e.g.cfg.deadLetters {
 		return nil
 	}
-	sources := map[string]admin.Configs{}
-	if sources, _, err = admin.TopicConfigs(ctx, e.side, ask, "max.message.bytes", "min.insync.replicas", "cleanup.policy"); err != nil {
+	sources, _, err := admin.TopicConfigs(ctx, e.side, ask, "max.message.bytes", "min.insync.replicas", "cleanup.policy")
+	if err != nil {
 		e.log.Warn("topic configurations can not be read: the sizes of companion topics are not checked", "error", err)
 	}
 	for _, t := range e.topics {

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -35,7 +34,7 @@ func TestG13EachFetchErrorHasItsConsequence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := &Group{name: "g", state: stateRunning, cfg: newConfig(sordini.Cluster{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, nil)}
+				g := &Group{name: "g", state: stateRunning, cfg: newConfig(sordini.Cluster{Logger: slog.New(slog.DiscardHandler)}, nil)}
 				e := newEngine(g, nil)
 				g.engine = e
 				e.fetchFailed("orders", 0, c.err)

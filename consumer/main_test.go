@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -98,7 +97,7 @@ func (w *world) sdk() sordini.Cluster {
 	return c
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // group makes a group named g with one handler for orders.
 func (w *world) group(h func(context.Context, *consumer.Message[string]) error, opts ...consumer.Option) *consumer.Group {

@@ -85,7 +85,7 @@ func (o observer) ObserveInt64(i metric.Int64Observable, v int64, opts ...metric
 	set := metric.NewObserveConfig(opts).Attributes()
 	for _, kv := range set.ToSlice() {
 		if k := string(kv.Key); k != "messaging.consumer.group.name" {
-			attrs = append(attrs, fmt.Sprintf("%s=%s", k[strings.LastIndex(k, ".")+1:], kv.Value.Emit()))
+			attrs = append(attrs, fmt.Sprintf("%s=%s", k[strings.LastIndex(k, ".")+1:], kv.Value.String()))
 		}
 	}
 	slices.Sort(attrs)

@@ -10,7 +10,6 @@ import (
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/consumer/internal/breaker"
 	"github.com/sordini-go/sordini/consumer/internal/window"
-	"github.com/sordini-go/sordini/internal/history"
 )
 
 // partition is one ownership of one partition: from its assignment to its revocation, loss or the end of the group. A later ownership is another one, so
@@ -415,8 +414,6 @@ func (p *partition) freeLane(l *lane) {
 	l.next = p.free
 	p.free = l
 }
-
-func (p *partition) place() history.Place { return history.Place{Topic: p.topic.name, Partition: p.id} }
 
 func recordID(r *kgo.Record) breaker.ID {
 	return breaker.ID{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -111,7 +112,7 @@ func TestG9PanicIsAFailureLikeAnyOther(t *testing.T) {
 			switch {
 			case m.Value == "1", m.Value == "3" && m.Attempt == 1:
 				var orders map[string]int
-				orders[m.Value]++
+				orders[m.Value]++ //nolint:staticcheck // the panic is the point
 			}
 			got.add(m.Value)
 			return nil
@@ -127,7 +128,7 @@ func TestG9PanicIsAFailureLikeAnyOther(t *testing.T) {
 		for _, h := range d[0].Headers {
 			headers[h.Key] = string(h.Value)
 		}
-		if headers["dlt-error-class"] != "panic" || !bytes.Contains([]byte(headers["dlt-stack"]), []byte("poison_test.go")) || headers["dlt-attempts"] != "6" {
+		if headers["dlt-error-class"] != "panic" || !strings.Contains(headers["dlt-stack"], "poison_test.go") || headers["dlt-attempts"] != "6" {
 			t.Errorf("headers %v, want class panic, 6 attempts and a stack that leads here", headers)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/sordini-go/sordini"
@@ -108,7 +107,7 @@ func (f *kafkaFaults) Inject(fault guarantee.Fault) (guarantee.Injected, error) 
 		guarantee.Delay: proxy.Delay, guarantee.Stall: proxy.Stall,
 	}
 	in, err := f.p.Inject(proxy.Fault{
-		API: kmsg.Key(fault.API), Topic: fault.Topic, Partition: fault.Partition, Client: fault.Client, Count: fault.Count,
+		API: fault.API, Topic: fault.Topic, Partition: fault.Partition, Client: fault.Client, Count: fault.Count,
 		Do: actions[fault.Do], Code: fault.Code, Delay: fault.Delay,
 	})
 	if err != nil {

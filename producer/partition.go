@@ -293,7 +293,7 @@ func (p *partition) certain(c *call, err error) bool {
 // failure is the caller's error for franz-go's.
 func (p *partition) failure(c *call, err error) error {
 	certain := p.certain(c, err)
-	cause := err
+	var cause error
 	switch {
 	case errors.Is(err, kgo.ErrClientClosed), p.t.p.closing.Load() && givenBack(err):
 		cause = ErrClosed

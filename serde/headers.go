@@ -49,7 +49,7 @@ func (h *Headers) Set(key string, value []byte) {
 	for i := range *h {
 		if (*h)[i].Key == key {
 			(*h)[i].Value = value
-			rest := Headers((*h)[i+1:])
+			rest := (*h)[i+1:]
 			rest.Del(key)
 			*h = (*h)[:i+1+len(rest)]
 			return

@@ -140,7 +140,7 @@ func TestUsersMustAuthenticate(t *testing.T) {
 		user, password string
 		want           int
 	}{{"", "", 401}, {"alice", "wrong", 401}, {"bob", "secret", 401}, {"bob", "", 401}, {"alice", "secret", 200}} {
-		req := httptest.NewRequest("GET", "/subjects", nil)
+		req := httptest.NewRequest(http.MethodGet, "/subjects", nil)
 		if c.user != "" {
 			req.SetBasicAuth(c.user, c.password)
 		}
@@ -177,7 +177,7 @@ func TestMediaTypesAreNegotiated(t *testing.T) {
 		{"text/html", "", "application/vnd.schemaregistry.v1+json", 406},
 		{"", "text/plain", "application/vnd.schemaregistry.v1+json", 415},
 	} {
-		req := httptest.NewRequest("POST", "/subjects/s/versions", strings.NewReader(schemaBody(typeAvro, `"string"`)))
+		req := httptest.NewRequest(http.MethodPost, "/subjects/s/versions", strings.NewReader(schemaBody(typeAvro, `"string"`)))
 		req.Header.Set("Accept", c.accept)
 		req.Header.Set("Content-Type", c.contentType)
 		w := httptest.NewRecorder()

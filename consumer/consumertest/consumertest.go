@@ -10,7 +10,6 @@ package consumertest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -70,7 +69,7 @@ func Group[T any](tb testing.TB, t sordini.Topic[T], h func(context.Context, *co
 	if t.Type != "" {
 		opts = append([]consumer.Option{consumer.OtherTypes(consumer.DeadOthers)}, opts...)
 	}
-	g, err := consumer.New(nowhere, "consumertest", append([]consumer.Option{consumer.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))}, opts...)...)
+	g, err := consumer.New(nowhere, "consumertest", append([]consumer.Option{consumer.Logger(slog.New(slog.DiscardHandler))}, opts...)...)
 	if err != nil {
 		tb.Fatalf("consumertest: %v", err)
 	}

@@ -64,7 +64,7 @@ func (p *Process) LineWithin(ctx context.Context, limit time.Duration, pattern s
 		select {
 		case l, ok := <-p.lines:
 			if !ok {
-				return "", fmt.Errorf("%s ended (%v) without printing %s:\n%s", p.cmd.Path, p.err, pattern, strings.Join(seen, "\n"))
+				return "", fmt.Errorf("%s ended (%w) without printing %s:\n%s", p.cmd.Path, p.err, pattern, strings.Join(seen, "\n"))
 			}
 			if m := re.FindStringSubmatch(l); m != nil {
 				return m[1], nil

@@ -56,9 +56,8 @@ type wCopy struct {
 }
 
 type wMember struct {
-	name     string
-	gone     bool
-	draining bool
+	name string
+	gone bool
 }
 
 // wOwner is one ownership.

@@ -225,7 +225,7 @@ func (c *classic) allJoined() bool { return len(c.members) == c.joining && len(c
 
 func newMemberID(client Client, instance *string) string {
 	var u [16]byte
-	rand.Read(u[:]) //nolint:errcheck // never fails
+	rand.Read(u[:])
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
 	prefix := client.ID
 	if instance != nil {

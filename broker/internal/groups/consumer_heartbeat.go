@@ -379,6 +379,6 @@ func (c *consumer) check(id string, instance *string) (*consumerMember, *refusal
 // newUUID makes a member id as Kafka's Uuid class writes it.
 func newUUID() string {
 	var u [16]byte
-	rand.Read(u[:]) //nolint:errcheck // never fails
+	rand.Read(u[:])
 	return base64.RawURLEncoding.EncodeToString(u[:])
 }

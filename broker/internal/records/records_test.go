@@ -118,7 +118,7 @@ func TestDamageIsFound(t *testing.T) {
 			t.Errorf("byte %d was changed and nobody noticed", at)
 		}
 	}
-	for n := range len(whole) {
+	for n := range whole {
 		if _, _, err := Parse(whole[:n]); !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}

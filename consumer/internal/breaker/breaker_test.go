@@ -34,7 +34,7 @@ func TestFifthRecordOfAnOutageWaitsInsteadOfDying(t *testing.T) {
 
 func TestASuccessBetweenFailuresKeepsTheBreakerClosed(t *testing.T) {
 	b := New(Config{})
-	for i := int64(0); i < 100; i++ {
+	for i := range int64(100) {
 		if d := b.Exhausted(rec(i), "bad record", at(float64(i)), at(float64(i)+0.5)); !d.Die {
 			t.Fatalf("poison record %d waits beside healthy ones", i)
 		}
@@ -45,7 +45,7 @@ func TestASuccessBetweenFailuresKeepsTheBreakerClosed(t *testing.T) {
 func TestFailuresOlderThanTheLastSuccessDoNotCount(t *testing.T) {
 	b := New(Config{})
 	b.Succeeded(rec(100), at(10))
-	for i := int64(0); i < 8; i++ { // first failed before the success, ended after it
+	for i := range int64(8) { // first failed before the success, ended after it
 		if d := b.Exhausted(rec(i), "x", at(9), at(11)); !d.Die {
 			t.Fatalf("record %d, which was failing before the last success, waits", i)
 		}
@@ -54,7 +54,7 @@ func TestFailuresOlderThanTheLastSuccessDoNotCount(t *testing.T) {
 
 func TestDifferentCausesAreCountedApart(t *testing.T) {
 	b := New(Config{})
-	for i := int64(0); i < 12; i++ {
+	for i := range int64(12) {
 		if d := b.Exhausted(rec(i), fmt.Sprint("cause ", i%3), at(1), at(2)); !d.Die {
 			t.Fatalf("record %d waits, but no cause has four casualties yet", i)
 		}

@@ -158,7 +158,7 @@ func goldenCases() []goldenCase {
 	id := [16]byte{0x5e, 0x1f, 0xc0, 0x0a, 0x11, 0x22, 0x43, 0x44, 0x95, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc}
 	first := time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC)
 	var dense, sparse, crowd []Range
-	for i := int64(0); i < 64; i++ {
+	for i := range int64(64) {
 		if i*i%7 < 3 {
 			dense = append(dense, Range{From: 1000 + i, To: 1001 + i})
 		}

@@ -175,7 +175,7 @@ func (l *lexer) escape(b *strings.Builder) error {
 	return nil
 }
 
-// digits reads at most most digits.
+// digits reads at most digits.
 func (l *lexer) digits(base, most int) (n uint64, count int) {
 	for count < most && l.pos < len(l.src) {
 		d := strings.IndexByte("0123456789abcdef", l.src[l.pos]|0x20)

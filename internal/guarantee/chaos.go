@@ -184,7 +184,7 @@ func (x *chaos) fault(n int) {
 	}
 	verbs := map[string]func(){
 		"a member joins":        func() { x.join() },
-		"a member leaves":       func() { x.leave().stop() },
+		"a member leaves":       x.leaveAmidFaults,
 		"a member is killed":    func() { x.leave().kill() },
 		"a member is cut off":   x.cutAndHeal,
 		"a leader moves":        x.moveALeader,

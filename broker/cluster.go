@@ -67,6 +67,7 @@ type Cluster struct {
 	coordinators coordinators
 	faults       faults
 	retention    *retention
+	watchers     watchers
 
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic

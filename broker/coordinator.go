@@ -124,7 +124,10 @@ func handleFindCoordinator(r *request) answer {
 
 // topicsChanged notes that topics were created, deleted or given more partitions. The coordinator is told when the next request for it comes, so that
 // creating many topics one by one does not list them all each time.
-func (c *Cluster) topicsChanged() { c.coordinators.stale.Store(true) }
+func (c *Cluster) topicsChanged() {
+	c.coordinators.stale.Store(true)
+	c.watchers.notify()
+}
 
 // refreshGroups tells the coordinator of changed topics.
 func (c *Cluster) refreshGroups() {
@@ -180,6 +183,7 @@ func (c *Cluster) newGroups() *groups.Manager {
 			MaxSize:            p.Int("group.consumer.max.size"),
 			Migration:          migrations[p.String("group.consumer.migration.policy")],
 		},
-		Logger: c.log,
+		Changed: c.watchers.notify,
+		Logger:  c.log,
 	})
 }

@@ -62,14 +62,19 @@ func (p *partition) removeWaiter(w *waiter) {
 	delete(p.waiting, w)
 }
 
+func (w *waiter) signal() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
 // notifyLocked wakes whoever waits for the partition to change.
 func (p *partition) notifyLocked() {
 	for w := range p.waiting {
-		select {
-		case w.changed <- struct{}{}:
-		default:
-		}
+		w.signal()
 	}
+	p.cluster.watchers.notify()
 }
 
 // checkLeaderLocked says whether node may serve a client that knows the leader epoch given, which is -1 where it knows none (KIP-320).

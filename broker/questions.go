@@ -1,9 +1,10 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
@@ -26,20 +27,6 @@ type Record struct {
 	Value     []byte
 	Headers   []Header
 	Timestamp time.Time
-}
-
-// Member is one member of a group.
-type Member struct {
-	ID         string
-	InstanceID string // empty: a dynamic member
-	ClientID   string
-	Host       string
-	Metadata   []byte // what it joined with
-	Assignment []byte // what it was given
-	// Partitions are those that it has, by topic and in order; in a group of the consumer protocol (KIP-848) with those that it has still to give up.
-	Partitions map[string][]int32
-	// Epoch is the member's epoch, or in a classic group the generation.
-	Epoch int32
 }
 
 // Records returns the records that a partition holds, oldest first, decompressed. Control records are left out. It fails with
@@ -110,6 +97,71 @@ func (c *Cluster) Partitions(topic string) int {
 	return 0
 }
 
+// Partition is how a partition is at one moment.
+type Partition struct {
+	Topic  string
+	Index  int32
+	Leader int32 // node id; [NoLeader] where there is none
+	// LeaderEpoch grows with each new leader (KIP-101).
+	LeaderEpoch int32
+	Replicas    []int32 // node ids, the preferred leader first
+	InSync      []int32 // node ids
+	// Start is the first offset that is still held, End the one that the next record gets. Up to HighWatermark every in-sync replica has the records, and
+	// up to LastStable no transaction is open.
+	Start, LastStable, HighWatermark, End int64
+}
+
+// String tells the partition in one line.
+func (p Partition) String() string {
+	leader := "no leader"
+	if p.Leader != NoLeader {
+		leader = fmt.Sprintf("leader %d", p.Leader)
+	}
+	s := fmt.Sprintf("%s[%d] %s epoch %d, replicas %v, in sync %v, offsets %d to %d", p.Topic, p.Index, leader, p.LeaderEpoch, p.Replicas, p.InSync, p.Start, p.End)
+	if p.HighWatermark != p.End {
+		s += fmt.Sprintf(", high watermark %d", p.HighWatermark)
+	}
+	if p.LastStable != p.HighWatermark {
+		s += fmt.Sprintf(", last stable offset %d", p.LastStable)
+	}
+	return s
+}
+
+// Partition returns how a partition is. It fails with [ErrUnknownPartition].
+func (c *Cluster) Partition(topic string, partition int32) (Partition, error) {
+	p := c.partition(topic, partition)
+	if p == nil {
+		return Partition{}, fmt.Errorf("%s[%d]: %w", topic, partition, ErrUnknownPartition)
+	}
+	return p.state(), nil
+}
+
+func (p *partition) state() Partition {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Partition{
+		Topic: p.topic.name, Index: p.index, Leader: p.leader, LeaderEpoch: p.epoch, Replicas: slices.Clone(p.replicas), InSync: slices.Clone(p.isr),
+		Start: p.log.Start(), LastStable: p.lastStableLocked(), HighWatermark: p.highWatermarkLocked(), End: p.log.End(),
+	}
+}
+
+// Topics returns the names of all topics, sorted.
+func (c *Cluster) Topics() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Sorted(maps.Keys(c.topics))
+}
+
+// partitionsOf returns a topic's partitions, nil where there is no such topic.
+func (c *Cluster) partitionsOf(topic string) []*partition {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if t := c.topics[topic]; t != nil {
+		return t.partitions
+	}
+	return nil
+}
+
 // Leader returns the node id and the epoch of a partition's leader; the id is -1 where there is none.
 func (c *Cluster) Leader(topic string, partition int32) (id, epoch int32) {
 	p := c.partition(topic, partition)
@@ -118,80 +170,4 @@ func (c *Cluster) Leader(topic string, partition int32) (id, epoch int32) {
 	}
 	l := p.leadership()
 	return l.leader, l.epoch
-}
-
-// Coordinator returns the node id of a group's coordinator, -1 while no broker runs.
-func (c *Cluster) Coordinator(group string) int32 { return c.ofGroup(group) }
-
-// Committed returns the offset that a group has committed for a partition, and the metadata that was committed with it.
-func (c *Cluster) Committed(group, topic string, partition int32) (offset int64, metadata string, ok bool) {
-	c.refreshGroups()
-	offset, _, metadata, ok = c.groups.Committed(group, topic, partition)
-	return offset, metadata, ok
-}
-
-// Groups returns the names of all groups, sorted.
-func (c *Cluster) Groups() []string { return c.groups.Groups() }
-
-// Members returns the members of a group, none where there is no such group.
-func (c *Cluster) Members(group string) []Member {
-	info, _ := c.groups.Group(group)
-	members := make([]Member, len(info.Members))
-	for i, m := range info.Members {
-		members[i] = Member{ID: m.ID, InstanceID: m.InstanceID, ClientID: m.ClientID, Host: m.Host, Metadata: m.Metadata, Assignment: m.Assignment,
-			Partitions: m.Partitions, Epoch: m.Epoch}
-	}
-	return members
-}
-
-// GroupState returns the state of a group under Kafka's name, such as "Stable" or "PreparingRebalance"; "Dead" where there is no such group.
-func (c *Cluster) GroupState(group string) string {
-	info, ok := c.groups.Group(group)
-	if !ok {
-		return "Dead"
-	}
-	return string(info.State)
-}
-
-// WaitRecords blocks until n records have ever been written to a topic, over all partitions: those that have been deleted since count too. It
-// returns the context's cause when ctx ends first, and [ErrUnknownPartition] or [ErrClosed] when there is nothing to wait for.
-func (c *Cluster) WaitRecords(ctx context.Context, topic string, n int64) error {
-	w := newWaiter()
-	var waiting []*partition
-	defer func() {
-		for _, p := range waiting {
-			p.removeWaiter(w)
-		}
-	}()
-	for {
-		c.mu.RLock()
-		var partitions []*partition
-		if t := c.topics[topic]; t != nil {
-			partitions = t.partitions
-		}
-		c.mu.RUnlock()
-		if partitions == nil {
-			return fmt.Errorf("wait for %d records of %s: %w", n, topic, ErrUnknownPartition)
-		}
-		for _, p := range partitions[min(len(waiting), len(partitions)):] {
-			p.addWaiter(w)
-			waiting = append(waiting, p)
-		}
-		have := int64(0)
-		for _, p := range partitions {
-			p.mu.Lock()
-			have += p.log.End()
-			p.mu.Unlock()
-		}
-		if have >= n {
-			return nil
-		}
-		select {
-		case <-w.changed:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %d records of %s, have %d: %w", n, topic, have, context.Cause(ctx))
-		case <-c.done:
-			return fmt.Errorf("wait for %d records of %s, have %d: %w", n, topic, have, ErrClosed)
-		}
-	}
 }

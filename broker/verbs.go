@@ -180,6 +180,7 @@ func (c *Cluster) brokerCameLocked(id int32) {
 func (p *partition) leave(id int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notifyLocked()
 	if len(p.isr) > 1 {
 		p.isr = slices.DeleteFunc(slices.Clone(p.isr), func(r int32) bool { return r == id })
 	}
@@ -200,6 +201,7 @@ func (p *partition) leave(id int32) {
 func (p *partition) join(id int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notifyLocked()
 	if !slices.Contains(p.replicas, id) {
 		return
 	}

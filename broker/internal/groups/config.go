@@ -54,6 +54,10 @@ type Config struct {
 	Topics func() []Topic
 	// Consumer has the settings of consumer groups.
 	Consumer ConsumerConfig
+	// Changed is called after each request and timer, which may have changed what
+	// [Manager.Group] and [Manager.Offsets] say. It must not block. Nil: nothing
+	// is.
+	Changed func()
 	// Logger is told of rebalances, expired members and fenced ones. Nil: nobody
 	// is.
 	Logger *slog.Logger
@@ -121,6 +125,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Consumer.Heartbeat == 0 {
 		c.Consumer.Heartbeat = 5 * time.Second
+	}
+	if c.Changed == nil {
+		c.Changed = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -50,6 +50,33 @@ func (m *Manager) Committed(group, topic string, partition int32) (offset int64,
 	return c.offset, c.leaderEpoch, c.metadata, ok
 }
 
+// Offset is what a group has committed for a partition.
+type Offset struct {
+	Topic       string
+	Partition   int32
+	Offset      int64
+	LeaderEpoch int32 // -1 where the commit had none
+	Metadata    string
+}
+
+// Offsets lists what a group has committed, by topic and partition.
+func (m *Manager) Offsets(group string) []Offset {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.groups[group]
+	if g == nil {
+		return nil
+	}
+	var list []Offset
+	for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
+		for _, partition := range slices.Sorted(maps.Keys(g.offsets[topic])) {
+			c := g.offsets[topic][partition]
+			list = append(list, Offset{Topic: topic, Partition: partition, Offset: c.offset, LeaderEpoch: c.leaderEpoch, Metadata: c.metadata})
+		}
+	}
+	return list
+}
+
 // Group describes a group, in any state; false where there is none.
 func (m *Manager) Group(name string) (Info, bool) {
 	m.mu.Lock()

@@ -78,6 +78,7 @@ func (m *Manager) unlock() {
 	out := m.out
 	m.out = nil
 	m.mu.Unlock()
+	m.cfg.Changed()
 	for _, f := range out {
 		f()
 	}

@@ -75,3 +75,8 @@ func (e *epochs) trimStart(offset int64) {
 	*e = (*e)[i-1:]
 	(*e)[0].start = max((*e)[0].start, offset)
 }
+
+// trimEnd forgets the epochs that begin at offset or beyond it.
+func (e *epochs) trimEnd(offset int64) {
+	*e = (*e)[:sort.Search(len(*e), func(i int) bool { return (*e)[i].start >= offset })]
+}

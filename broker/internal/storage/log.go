@@ -96,20 +96,9 @@ func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appen
 	}
 	l.epochs.assign(epoch, l.end)
 	if id != records.NoProducer {
-		if p == nil {
-			p = &producer{epoch: b.ProducerEpoch()}
-			l.producers[id] = p
-		}
-		p.remember(b, now)
+		l.learn(id, b, now)
 	}
-	s := l.active(b, lim)
-	if len(s.batches) == 0 {
-		s.first = b.MaxTimestamp()
-	}
-	s.batches = append(s.batches, b)
-	s.bytes += int64(len(b))
-	s.maxTime = max(s.maxTime, b.MaxTimestamp())
-	l.end = b.LastOffset() + 1
+	l.keep(b, lim)
 	return res, nil
 }
 

@@ -1,0 +1,95 @@
+package storage
+
+import (
+	"sort"
+
+	"github.com/sordini-go/sordini/broker/internal/records"
+)
+
+// AppendReplica takes a batch that the leader has appended to its own log, with the offset and the epoch that it has there. The batch is shared: it is
+// not written. Its offset must not lie before the log's end; there is a gap where the leader has compacted.
+func (l *Log) AppendReplica(b records.Batch, now int64, lim Limits) {
+	l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
+	if id := b.ProducerID(); id != records.NoProducer {
+		l.learn(id, b, now)
+	}
+	l.keep(b, lim)
+}
+
+// learn notes an idempotent producer's batch.
+func (l *Log) learn(id int64, b records.Batch, now int64) {
+	p := l.producers[id]
+	if p == nil {
+		p = &producer{epoch: b.ProducerEpoch()}
+		l.producers[id] = p
+	}
+	p.remember(b, now)
+}
+
+// keep puts a batch at the end of the active segment.
+func (l *Log) keep(b records.Batch, lim Limits) {
+	s := l.active(b, lim)
+	if len(s.batches) == 0 {
+		s.first = b.MaxTimestamp()
+	}
+	s.batches = append(s.batches, b)
+	s.bytes += int64(len(b))
+	s.maxTime = max(s.maxTime, b.MaxTimestamp())
+	l.end = b.LastOffset() + 1
+}
+
+// Truncate drops the batches that hold offset or lie beyond it, and what they brought: epochs, and the producers' state, which is what it was before
+// they were appended. The log ends at offset afterwards; an offset before the log's start empties it and makes it start there, as a follower does
+// whose leader's log begins later or ends earlier. An offset at or beyond the end changes nothing.
+func (l *Log) Truncate(offset int64) {
+	if offset >= l.end {
+		return
+	}
+	if offset < l.start {
+		l.Reset(offset)
+		return
+	}
+	n := max(sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base >= offset }), 1)
+	clear(l.segments[n:])
+	l.segments = l.segments[:n]
+	l.segments[n-1].truncate(offset)
+	l.end = offset
+	l.epochs.trimEnd(offset)
+	l.forget(offset)
+}
+
+// Reset empties the log and lets it begin at offset: a follower does so that is so far behind that the leader does not have what comes next.
+func (l *Log) Reset(offset int64) {
+	*l = Log{segments: []*segment{{base: offset, maxTime: -1}}, start: offset, end: offset, producers: make(map[int64]*producer)}
+}
+
+// truncate drops the segment's batches that hold offset or lie beyond it.
+func (s *segment) truncate(offset int64) {
+	n := sort.Search(len(s.batches), func(i int) bool { return s.batches[i].LastOffset() >= offset })
+	clear(s.batches[n:])
+	s.batches = s.batches[:n]
+	s.bytes, s.maxTime = 0, -1
+	for _, b := range s.batches {
+		s.bytes += int64(len(b))
+		s.maxTime = max(s.maxTime, b.MaxTimestamp())
+	}
+}
+
+// forget puts the state of the producers that wrote at offset or beyond it back to what it was before.
+func (l *Log) forget(offset int64) {
+	times := make(map[int64]int64)
+	for id, p := range l.producers {
+		if p.n > 0 && p.newest().base >= offset {
+			times[id] = p.lastTime
+			delete(l.producers, id)
+		}
+	}
+	if len(times) == 0 {
+		return
+	}
+	for b := range l.from(l.start) {
+		if last, affected := times[b.ProducerID()]; affected {
+			l.learn(b.ProducerID(), b, last)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // node is one broker of the cluster.
@@ -16,6 +17,7 @@ type node struct {
 	port    int32
 
 	sessions fetchSessions
+	skew     atomic.Int64 // what the broker's clock is ahead by, nanoseconds
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener

@@ -78,7 +78,7 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 		return kerr.InvalidRequiredAcks
 	}
 	cfg := part.topic.settings.Load()
-	now := time.Now()
+	now := r.node.now()
 	batch, err := checkFrame(raw, req, cfg)
 	if err != nil {
 		return err

@@ -149,6 +149,9 @@ func (r *request) alter(id resource, validateOnly bool, change func(owned) (map[
 	c := r.node.cluster
 	switch id.kind {
 	case kmsg.ConfigResourceTypeTopic:
+		if !r.allowsTopic(kmsg.ACLOperationAlterConfigs, id.name) {
+			return kerr.TopicAuthorizationFailed
+		}
 		if err := r.fault(id.name, -1); err != nil {
 			return err
 		}
@@ -157,6 +160,9 @@ func (r *request) alter(id resource, validateOnly bool, change func(owned) (map[
 		}
 		return c.alterTopic(id.name, validateOnly, change)
 	case kmsg.ConfigResourceTypeBroker:
+		if !r.allowsCluster(kmsg.ACLOperationAlterConfigs) {
+			return kerr.ClusterAuthorizationFailed
+		}
 		if id.name != "" {
 			if n, err := strconv.Atoi(id.name); err != nil || c.node(int32(n)) == nil {
 				return codef(kerr.InvalidRequest, "Unexpected broker id %s", id.name)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sordini-go/sordini/broker/internal/acl"
 	"github.com/sordini-go/sordini/broker/internal/groups"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
 	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
 	Properties map[string]string
+	// Authorizer decides who may do what. Default: everyone may do everything.
+	Authorizer *Authorizer
 	// Registry starts a schema registry beside the brokers. Default: none.
 	Registry *Registry
 	// Logger takes the brokers' log. Default: none.
@@ -62,7 +65,8 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
-	registry     *schemaServer // nil: none
+	registry     *schemaServer   // nil: none
+	authorizer   *acl.Authorizer // nil: everyone may do everything
 	groups       *groups.Manager
 	coordinators coordinators
 	faults       faults
@@ -103,16 +107,21 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
+	authorizer, err := newAuthorizer(cfg.Authorizer)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
 	c := &Cluster{
-		id:        newID(),
-		log:       cfg.Logger,
-		network:   cfg.Network,
-		done:      make(chan struct{}),
-		topics:    make(map[string]*topic),
-		topicByID: make(map[topicID]*topic),
-		collapsed: make(map[string]string),
-		settings:  values,
-		nextPID:   1000,
+		authorizer: authorizer,
+		id:         newID(),
+		log:        cfg.Logger,
+		network:    cfg.Network,
+		done:       make(chan struct{}),
+		topics:     make(map[string]*topic),
+		topicByID:  make(map[topicID]*topic),
+		collapsed:  make(map[string]string),
+		settings:   values,
+		nextPID:    1000,
 	}
 	c.coordinators.changed = make(chan struct{})
 	c.groups = c.newGroups()

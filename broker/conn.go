@@ -25,6 +25,8 @@ type conn struct {
 	done chan struct{}
 	once sync.Once
 
+	principal string // who the client is, as ACLs name it: "User:alice"
+
 	idle     time.Duration // connections.max.idle.ms; 0: no limit
 	deadline time.Time     // of reading, which is put off when a good part of idle has passed
 	in       *bufio.Reader
@@ -59,8 +61,14 @@ func newConn(n *node, nc net.Conn, id uint64) *conn {
 	if err != nil {
 		host = nc.RemoteAddr().String()
 	}
-	return &conn{node: n, id: id, nc: nc, host: "/" + host, done: make(chan struct{}), in: bufio.NewReaderSize(nc, 16<<10)}
+	return &conn{node: n, id: id, nc: nc, host: "/" + host, principal: anonymous, done: make(chan struct{}), in: bufio.NewReaderSize(nc, 16<<10)}
 }
+
+// ip is the client's address as ACLs name it.
+func (c *conn) ip() string { return c.host[1:] }
+
+// anonymous is the principal of a client that did not have to say who it is.
+const anonymous = "User:ANONYMOUS"
 
 // close ends the connection from any goroutine.
 func (c *conn) close() {

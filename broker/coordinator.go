@@ -90,6 +90,12 @@ func handleFindCoordinator(r *request) answer {
 	req := r.msg.(*kmsg.FindCoordinatorRequest)
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
 	find := func(key string) (n *node, err error) {
+		if req.CoordinatorType == coordinatesGroup && !r.allows(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeGroup, key) {
+			return nil, kerr.GroupAuthorizationFailed
+		}
+		if req.CoordinatorType == coordinatesTxn && !r.allows(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTransactionalId, key) {
+			return nil, kerr.TransactionalIDAuthorizationFailed
+		}
 		if req.CoordinatorType != coordinatesGroup {
 			return nil, codef(kerr.InvalidRequest, "this broker has coordinators of groups only, not of type %d", req.CoordinatorType)
 		}

@@ -23,7 +23,9 @@ func handleCreatePartitions(r *request) answer {
 		case 0:
 			continue // answered already
 		case 1:
-			if err = r.fault(q.Topic, -1); err == nil {
+			if !r.allowsTopic(kmsg.ACLOperationAlter, q.Topic) {
+				err = kerr.TopicAuthorizationFailed
+			} else if err = r.fault(q.Topic, -1); err == nil {
 				err = r.node.cluster.growTopic(q, req.ValidateOnly)
 			}
 		default:

@@ -33,6 +33,8 @@ func handleCreateTopics(r *request) answer {
 		switch {
 		case asked[q.Topic] > 1:
 			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
+		case !r.allowsCreate(q.Topic):
+			err = codef(kerr.TopicAuthorizationFailed, "Authorization failed.")
 		case err != nil:
 		case req.ValidateOnly:
 			c.mu.RLock()
@@ -45,6 +47,10 @@ func handleCreateTopics(r *request) answer {
 		t.ErrorCode, t.ErrorMessage = codeOf(err)
 		if err == nil {
 			c.describeCreated(&t, created)
+			if !r.sees(kmsg.ACLOperationDescribeConfigs, kmsg.ACLResourceTypeTopic, q.Topic) {
+				t.ConfigErrorCode, t.Configs = kerr.TopicAuthorizationFailed.Code, []kmsg.CreateTopicsResponseTopicConfig{}
+				t.NumPartitions, t.ReplicationFactor = -1, -1
+			}
 		}
 		resp.Topics = append(resp.Topics, t)
 	}

@@ -30,6 +30,13 @@ func handleDeleteTopics(r *request) answer {
 			err = codef(kerr.InvalidRequest, "Neither topic name nor id were specified.")
 		case known == nil && q.Topic == nil:
 			err = codef(kerr.UnknownTopicID, "This server does not host this topic ID.")
+		case q.Topic == nil && !r.allowsDelete(known.name):
+			if r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, known.name) {
+				t.Topic = &known.name
+			}
+			err = codef(kerr.TopicAuthorizationFailed, "Topic authorization failed.")
+		case q.Topic != nil && !r.allowsDescribeOrDelete(*q.Topic), known != nil && !r.allowsDelete(known.name):
+			err = codef(kerr.TopicAuthorizationFailed, "Topic authorization failed.")
 		case known == nil:
 			err = codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
 		case times[known.id] == 0:
@@ -49,6 +56,16 @@ func handleDeleteTopics(r *request) answer {
 		resp.Topics = append(resp.Topics, t)
 	}
 	return answer{resp: resp}
+}
+
+// allowsDelete decides whether the client may delete a topic: any, or this one.
+func (r *request) allowsDelete(topic string) bool {
+	return r.sees(kmsg.ACLOperationDelete, kmsg.ACLResourceTypeCluster, clusterResource) || r.allowsTopic(kmsg.ACLOperationDelete, topic)
+}
+
+// allowsDescribeOrDelete decides whether the client may learn if a topic that it wants to delete exists.
+func (r *request) allowsDescribeOrDelete(topic string) bool {
+	return r.sees(kmsg.ACLOperationDelete, kmsg.ACLResourceTypeCluster, clusterResource) || r.allowsTopic(kmsg.ACLOperationDescribe, topic)
 }
 
 // named finds a topic by its name or, where there is none, by its id.

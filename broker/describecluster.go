@@ -23,7 +23,7 @@ func handleDescribeCluster(r *request) answer {
 		return answer{resp: resp}
 	}
 	if req.IncludeClusterAuthorizedOperations {
-		resp.ClusterAuthorizedOperations = clusterOperations
+		resp.ClusterAuthorizedOperations = r.clusterOperations()
 	}
 	for _, n := range c.liveNodes() {
 		b := kmsg.NewDescribeClusterResponseBroker()

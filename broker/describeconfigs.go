@@ -36,6 +36,9 @@ func (r *request) describeConfigs(q *kmsg.DescribeConfigsRequestResource, synony
 	var known func(d *settings.Def) []settings.Value
 	switch q.ResourceType {
 	case kmsg.ConfigResourceTypeTopic:
+		if !r.allowsTopic(kmsg.ACLOperationDescribeConfigs, q.ResourceName) {
+			return nil, kerr.TopicAuthorizationFailed
+		}
 		if err := r.fault(q.ResourceName, -1); err != nil {
 			return nil, err
 		}
@@ -52,6 +55,9 @@ func (r *request) describeConfigs(q *kmsg.DescribeConfigsRequestResource, synony
 		defs = settings.Topics
 		known = func(d *settings.Def) []settings.Value { return settings.TopicValues(d, overrides, values) }
 	case kmsg.ConfigResourceTypeBroker:
+		if !r.allowsCluster(kmsg.ACLOperationDescribeConfigs) {
+			return nil, kerr.ClusterAuthorizationFailed
+		}
 		defs = settings.Brokers
 		known = func(d *settings.Def) []settings.Value { return values.Values(d.Name) }
 		if q.ResourceName == "" { // the cluster's default: what was altered, and nothing else

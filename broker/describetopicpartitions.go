@@ -24,6 +24,9 @@ func handleDescribeTopicPartitions(r *request) answer {
 		c.mu.RLock()
 		names = slices.Collect(maps.Keys(c.topics))
 		c.mu.RUnlock()
+		names = slices.DeleteFunc(names, func(n string) bool {
+			return !r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, n)
+		})
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -66,7 +69,11 @@ func handleDescribeTopicPartitions(r *request) answer {
 func (r *request) describePartitions(name string, from int32, room int) kmsg.DescribeTopicPartitionsResponseTopic {
 	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	t.Topic = kmsg.StringPtr(name)
-	t.AuthorizedOperations = topicOperations
+	if !r.allowsTopic(kmsg.ACLOperationDescribe, name) {
+		t.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		return t
+	}
+	t.AuthorizedOperations = r.operations(kmsg.ACLResourceTypeTopic, name)
 	known := r.node.cluster.lookup(name)
 	if known == nil {
 		t.ErrorCode = kerr.UnknownTopicOrPartition.Code

@@ -12,17 +12,43 @@ import (
 // coordinates says whether this broker is the coordinator of a group.
 func (r *request) coordinates(group string) bool { return r.node.cluster.ofGroup(group) == r.node.id }
 
+// refuseGroup returns the error for a group that the client may not do this with, or that another broker coordinates.
+func (r *request) refuseGroup(op kmsg.ACLOperation, group string) int16 {
+	switch {
+	case !r.allowsGroup(op, group):
+		return kerr.GroupAuthorizationFailed.Code
+	case !r.coordinates(group):
+		return kerr.NotCoordinator.Code
+	}
+	return 0
+}
+
 // handleGroup serves a request that concerns one group. While it waits for other members the group may move away: then the answer that comes later
 // belongs to nobody, and the client is told to look for the new coordinator.
 func handleGroup(r *request) answer {
 	group := groupOf(r.msg)
+	if resp := r.denyGroup(group); resp != nil {
+		return answer{resp: resp}
+	}
 	moved := r.node.cluster.coordinatorChange()
 	if !r.coordinates(group) {
 		return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
 	}
 	var failed []kmsg.OffsetCommitResponseTopic
-	if commit, ok := r.msg.(*kmsg.OffsetCommitRequest); ok {
-		failed = r.failCommits(commit)
+	var undeleted []kmsg.OffsetDeleteResponseTopic
+	addDenied := func(*kmsg.OffsetFetchResponse) {}
+	switch req := r.msg.(type) {
+	case *kmsg.OffsetCommitRequest:
+		if failed = r.denyCommits(req); len(failed) > 0 && len(req.Topics) == 0 {
+			resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+			resp.Topics = failed
+			return answer{resp: resp}
+		}
+		failed = append(failed, r.failCommits(req)...)
+	case *kmsg.OffsetDeleteRequest:
+		undeleted = r.denyOffsetDelete(req)
+	case *kmsg.OffsetFetchRequest:
+		addDenied = r.denyFetched(req)
 	}
 	replied := r.ask(r.msg)
 	for {
@@ -33,6 +59,11 @@ func handleGroup(r *request) answer {
 				mergeCommits(resp, failed)
 			case *kmsg.OffsetFetchResponse:
 				r.failFetched(resp)
+				addDenied(resp)
+			case *kmsg.OffsetDeleteResponse:
+				if resp.ErrorCode == 0 {
+					resp.Topics = append(resp.Topics, undeleted...)
+				}
 			}
 			return answer{resp: resp}
 		case <-r.conn.done:
@@ -100,16 +131,19 @@ func handleOffsetFetch(r *request) answer {
 	}
 	var elsewhere []kmsg.OffsetFetchResponseGroup
 	req.Groups = slices.DeleteFunc(req.Groups, func(g kmsg.OffsetFetchRequestGroup) bool {
-		if r.coordinates(g.Group) {
+		code := r.refuseGroup(kmsg.ACLOperationDescribe, g.Group)
+		if code == 0 {
 			return false
 		}
 		e := kmsg.NewOffsetFetchResponseGroup()
-		e.Group, e.ErrorCode = g.Group, kerr.NotCoordinator.Code
+		e.Group, e.ErrorCode = g.Group, code
 		elsewhere = append(elsewhere, e)
 		return true
 	})
+	addDenied := r.denyFetched(req)
 	resp := (<-r.ask(req)).(*kmsg.OffsetFetchResponse)
 	r.failFetched(resp)
+	addDenied(resp)
 	resp.Groups = append(resp.Groups, elsewhere...)
 	return answer{resp: resp}
 }
@@ -118,15 +152,23 @@ func handleDescribeGroups(r *request) answer {
 	req := r.msg.(*kmsg.DescribeGroupsRequest)
 	var elsewhere []kmsg.DescribeGroupsResponseGroup
 	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
-		if r.coordinates(group) {
+		code := r.refuseGroup(kmsg.ACLOperationDescribe, group)
+		if code == 0 {
 			return false
 		}
 		e := kmsg.NewDescribeGroupsResponseGroup()
-		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		e.Group, e.ErrorCode = group, code
 		elsewhere = append(elsewhere, e)
 		return true
 	})
 	resp := (<-r.ask(req)).(*kmsg.DescribeGroupsResponse)
+	if req.IncludeAuthorizedOperations {
+		for i := range resp.Groups {
+			if g := &resp.Groups[i]; g.ErrorCode == 0 {
+				g.AuthorizedOperations = r.operations(kmsg.ACLResourceTypeGroup, g.Group)
+			}
+		}
+	}
 	resp.Groups = append(resp.Groups, elsewhere...)
 	return answer{resp: resp}
 }
@@ -135,11 +177,12 @@ func handleDeleteGroups(r *request) answer {
 	req := r.msg.(*kmsg.DeleteGroupsRequest)
 	var elsewhere []kmsg.DeleteGroupsResponseGroup
 	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
-		if r.coordinates(group) {
+		code := r.refuseGroup(kmsg.ACLOperationDelete, group)
+		if code == 0 {
 			return false
 		}
 		e := kmsg.NewDeleteGroupsResponseGroup()
-		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		e.Group, e.ErrorCode = group, code
 		elsewhere = append(elsewhere, e)
 		return true
 	})
@@ -152,15 +195,23 @@ func handleConsumerGroupDescribe(r *request) answer {
 	req := r.msg.(*kmsg.ConsumerGroupDescribeRequest)
 	var elsewhere []kmsg.ConsumerGroupDescribeResponseGroup
 	req.Groups = slices.DeleteFunc(req.Groups, func(group string) bool {
-		if r.coordinates(group) {
+		code := r.refuseGroup(kmsg.ACLOperationDescribe, group)
+		if code == 0 {
 			return false
 		}
 		e := kmsg.NewConsumerGroupDescribeResponseGroup()
-		e.Group, e.ErrorCode = group, kerr.NotCoordinator.Code
+		e.Group, e.ErrorCode = group, code
 		elsewhere = append(elsewhere, e)
 		return true
 	})
 	resp := (<-r.ask(req)).(*kmsg.ConsumerGroupDescribeResponse)
+	for i := range resp.Groups {
+		g := &resp.Groups[i]
+		if req.IncludeAuthorizedOperations && g.ErrorCode == 0 {
+			g.AuthorizedOperations = r.operations(kmsg.ACLResourceTypeGroup, g.Group)
+		}
+		r.hideAssignments(g)
+	}
 	resp.Groups = append(resp.Groups, elsewhere...)
 	return answer{resp: resp}
 }
@@ -168,7 +219,10 @@ func handleConsumerGroupDescribe(r *request) answer {
 // handleListGroups lists the groups that this broker coordinates.
 func handleListGroups(r *request) answer {
 	resp := (<-r.ask(r.msg)).(*kmsg.ListGroupsResponse)
-	resp.Groups = slices.DeleteFunc(resp.Groups, func(g kmsg.ListGroupsResponseGroup) bool { return !r.coordinates(g.Group) })
+	all := r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeCluster, clusterResource)
+	resp.Groups = slices.DeleteFunc(resp.Groups, func(g kmsg.ListGroupsResponseGroup) bool {
+		return !r.coordinates(g.Group) || !all && !r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeGroup, g.Group)
+	})
 	return answer{resp: resp}
 }
 

@@ -14,6 +14,10 @@ func handleInitProducerID(r *request) answer {
 		resp.ErrorCode = kerr.InvalidRequest.Code // transactions are not served yet
 		return answer{resp: resp}
 	}
+	if !r.allowsIdempotence() {
+		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		return answer{resp: resp}
+	}
 	if (req.ProducerID == -1) != (req.ProducerEpoch == -1) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return answer{resp: resp}

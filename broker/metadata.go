@@ -8,12 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Operations as bits, what a client may do where there is no authorizer: with a cluster, with a topic.
-const (
-	clusterOperations = 8096
-	topicOperations   = 3576
-)
-
 // unknownOperations is what authorized operations are where they were not asked for (KIP-430).
 const unknownOperations = -2147483648
 
@@ -31,7 +25,7 @@ func handleMetadata(r *request) answer {
 	resp.AuthorizedOperations = unknownOperations
 
 	if req.IncludeClusterAuthorizedOperations && req.Version >= 8 && req.Version <= 10 {
-		resp.AuthorizedOperations = clusterOperations
+		resp.AuthorizedOperations = r.clusterOperations()
 	}
 	if refused := r.refuseMetadata(req); refused != nil {
 		return answer{resp: refused}
@@ -42,7 +36,7 @@ func handleMetadata(r *request) answer {
 		names := slices.Sorted(maps.Keys(c.topics))
 		c.mu.RUnlock()
 		for _, name := range names {
-			if t := c.lookup(name); t != nil {
+			if t := c.lookup(name); t != nil && r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, name) {
 				resp.Topics = append(resp.Topics, r.withFault(c.describeTopic(t)))
 			}
 		}
@@ -50,14 +44,15 @@ func handleMetadata(r *request) answer {
 	}
 	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && c.property().Bool("auto.create.topics.enable")
 	for i := range req.Topics {
-		resp.Topics = append(resp.Topics, r.withFault(c.metadataOf(&req.Topics[i], mayCreate)))
+		resp.Topics = append(resp.Topics, r.withFault(r.metadataOf(&req.Topics[i], mayCreate)))
 	}
 	return answer{resp: resp}
 }
 
 // metadataOf answers for one topic that was asked for by name or by id. A topic that is created now is answered as unknown, as Kafka does: it has no
 // leaders yet when Kafka answers, and clients ask again.
-func (c *Cluster) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.MetadataResponseTopic {
+func (r *request) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.MetadataResponseTopic {
+	c := r.node.cluster
 	t := kmsg.NewMetadataResponseTopic()
 	t.AuthorizedOperations = unknownOperations
 	if q.TopicID != (topicID{}) {
@@ -66,16 +61,28 @@ func (c *Cluster) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.
 			t.TopicID, t.ErrorCode = q.TopicID, kerr.UnknownTopicID.Code
 			return t
 		}
+		if !r.allowsTopic(kmsg.ACLOperationDescribe, known.name) { // ids are no secret, names are
+			t.TopicID, t.ErrorCode = q.TopicID, kerr.TopicAuthorizationFailed.Code
+			return t
+		}
 		return c.describeTopic(known)
 	}
 	var name string
 	if q.Topic != nil {
 		name = *q.Topic
 	}
+	t.Topic = &name
+	if !r.allowsTopic(kmsg.ACLOperationDescribe, name) { // whether it exists or not
+		t.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		return t
+	}
 	if known := c.lookup(name); known != nil {
 		return c.describeTopic(known)
 	}
-	t.Topic = &name
+	if mayCreate && !r.allowsCreate(name) {
+		t.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		return t
+	}
 	t.ErrorCode = kerr.UnknownTopicOrPartition.Code
 	if err := checkTopicName(name); err != nil {
 		t.ErrorCode, _ = codeOf(err)
@@ -153,7 +160,7 @@ func (r *request) withFault(t kmsg.MetadataResponseTopic) kmsg.MetadataResponseT
 		t.Partitions = nil
 	}
 	if req := r.msg.(*kmsg.MetadataRequest); req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {
-		t.AuthorizedOperations = topicOperations
+		t.AuthorizedOperations = r.operations(kmsg.ACLResourceTypeTopic, name)
 	}
 	return t
 }

@@ -25,6 +25,7 @@ type fetchPartition struct {
 	err       error
 	result    fetchResult
 	batches   []records.Batch
+	aborted   []storage.Aborted // transactions among the batches
 	bytes     int
 	hint      leadership // of the leader, where the client came to the wrong broker
 	hinted    bool
@@ -37,7 +38,7 @@ type fetchResult struct {
 	code                  int16
 	highWatermark, stable int64
 	start                 int64
-	aborted               bool // the list of aborted transactions is empty, not null
+	aborted               bool // there is a list of aborted transactions, if an empty one
 	diverges              bool
 	divergingEpoch        int32
 	divergingEnd          int64
@@ -114,7 +115,7 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 	total, failed := 0, false
 	for _, p := range f.parts {
 		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
-		p.batches, p.bytes = p.batches[:0], 0
+		p.batches, p.bytes, p.aborted = p.batches[:0], 0, p.aborted[:0]
 		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1}
 		p.hinted = false
 		if p.err == nil {
@@ -166,6 +167,9 @@ func (p *fetchPartition) read(node int32, maxBytes int, must bool, isolation int
 	}
 	if maxBytes > 0 || must {
 		p.batches, p.bytes = log.Read(p.batches, p.offset, end, maxBytes, must)
+	}
+	if n := len(p.batches); isolation == 1 && n > 0 {
+		p.aborted = log.AppendAborted(p.aborted, p.offset, p.batches[n-1].LastOffset()+1)
 	}
 	return nil
 }

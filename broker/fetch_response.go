@@ -182,7 +182,12 @@ func (p *fetchPartition) appendTo(w *pieceWriter, v int16) {
 		w.int64(p.result.start)
 	}
 	if p.result.aborted {
-		w.length(0)
+		w.length(len(p.aborted))
+		for _, a := range p.aborted {
+			w.int64(a.Producer)
+			w.int64(a.First)
+			w.noTags()
+		}
 	} else {
 		w.length(-1)
 	}

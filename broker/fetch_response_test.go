@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
+	"github.com/sordini-go/sordini/broker/internal/storage"
 )
 
 func TestFetchResponseIsWhatTheCodecReads(t *testing.T) {
@@ -21,7 +22,8 @@ func TestFetchResponseIsWhatTheCodecReads(t *testing.T) {
 				{index: 1, result: fetchResult{code: 6, highWatermark: -1, stable: -1, start: -1}, hinted: true, hint: leadership{leader: 2, epoch: 5}},
 			}},
 			{name: "others", id: topicID{2}, parts: []*fetchPartition{
-				{index: 3, batches: batches[:1], bytes: 70, result: fetchResult{highWatermark: 4, aborted: true}},
+				{index: 3, batches: batches[:1], bytes: 70, result: fetchResult{highWatermark: 4, aborted: true},
+					aborted: []storage.Aborted{{Producer: 5, First: 2, Last: 3}}},
 				{index: 4, result: fetchResult{highWatermark: 4, diverges: true, divergingEpoch: 3, divergingEnd: 2}},
 			}},
 		}}
@@ -54,6 +56,9 @@ func TestFetchResponseIsWhatTheCodecReads(t *testing.T) {
 		}
 		if p := got.Topics[0].Partitions[1]; p.ErrorCode != 6 || version >= 12 && (p.CurrentLeader.LeaderID != 2 || p.CurrentLeader.LeaderEpoch != 5) {
 			t.Errorf("version %d: second partition %+v", version, p)
+		}
+		if a := got.Topics[1].Partitions[0].AbortedTransactions; len(a) != 1 || a[0].ProducerID != 5 || a[0].FirstOffset != 2 {
+			t.Errorf("version %d: aborted transactions %+v", version, a)
 		}
 		if p := got.Topics[1].Partitions[1]; version >= 12 && (p.DivergingEpoch.Epoch != 3 || p.DivergingEpoch.EndOffset != 2) {
 			t.Errorf("version %d: diverging partition %+v", version, p)

@@ -210,7 +210,7 @@ func (r *request) closeSession(f *fetch) {
 		} else {
 			rest = append(rest, p)
 		}
-		p.part, p.batches, p.bytes = nil, nil, 0 // what retention or a deletion drops must not be held here
+		p.part, p.batches, p.aborted, p.bytes = nil, nil, nil, 0 // what retention or a deletion drops must not be held here
 	}
 	f.session.parts = append(rest, full...)
 	f.session.busy = false

@@ -96,7 +96,7 @@ func (p *partition) checkLeaderLocked(node, epoch int32) error {
 func (p *partition) highWatermarkLocked() int64 { return p.log.End() }
 
 // lastStableLocked is the end of what a consumer of committed records may read.
-func (p *partition) lastStableLocked() int64 { return p.log.End() }
+func (p *partition) lastStableLocked() int64 { return p.log.Stable(p.highWatermarkLocked()) }
 
 // leadership is a copy of who leads a partition.
 type leadership struct {

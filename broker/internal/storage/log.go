@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
@@ -14,6 +15,8 @@ type Log struct {
 	epochs   epochs
 
 	producers map[int64]*producer
+	before    map[int64]*producer // as the producers were before the first batch that is held
+	txns      transactions
 }
 
 // segment is what retention removes at once.
@@ -41,7 +44,7 @@ type Appended struct {
 
 // NewLog returns an empty log.
 func NewLog() *Log {
-	return &Log{segments: []*segment{{maxTime: -1}}, producers: make(map[int64]*producer)}
+	return &Log{segments: []*segment{{maxTime: -1}}, producers: make(map[int64]*producer), before: make(map[int64]*producer)}
 }
 
 // Start is the first offset that may be read.
@@ -71,20 +74,33 @@ func (l *Log) EpochAt(offset int64) int32 { return l.epochs.at(offset) }
 func (l *Log) EpochEnd(epoch int32) (int32, int64) { return l.epochs.end(epoch, l.end) }
 
 // Append takes a batch that has been checked: it gives it its offset and the epoch, in place, and keeps it. The caller must not touch it again.
-// It fails with [ErrOutOfOrderSequence] or [ErrProducerEpoch], and answers a batch that it has already as it did the first time.
+// It fails with [ErrOutOfOrderSequence], [ErrProducerEpoch] or [ErrTxnState], and answers a batch that it has already as it did the first time.
+// A batch that begins a transaction needs [Log.AppendVerified].
 func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appended, error) {
-	id := b.ProducerID()
-	var p *producer
-	if id != records.NoProducer {
-		if p = l.producers[id]; p != nil {
+	return l.AppendVerified(b, nil, epoch, now, lim)
+}
+
+// AppendVerified is Append for a batch of a transaction that its coordinator knows; see [Log.Verify].
+func (l *Log) AppendVerified(b records.Batch, g *Verification, epoch int32, now int64, lim Limits) (Appended, error) {
+	if id := b.ProducerID(); id != records.NoProducer {
+		p := l.producers[id]
+		if p != nil {
 			if a := p.duplicate(b); a != nil {
 				return Appended{Base: a.base, Time: a.time, Duplicate: true}, nil
 			}
 		}
-		if err := p.check(b); err != nil {
+		if b.Transactional() && !l.InTransaction(id, b.ProducerEpoch()) && !l.verified(id, g) {
+			return Appended{}, fmt.Errorf("producer id %d: the batch is in no transaction that its coordinator knows: %w", id, ErrTxnState)
+		}
+		if err := p.check(b, l.txns.verifying[id]); err != nil {
 			return Appended{}, err
 		}
 	}
+	return l.append(b, epoch, now, lim), nil
+}
+
+// append gives a batch its place.
+func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) Appended {
 	res := Appended{Base: l.end, Time: -1}
 	b.SetBaseOffset(l.end)
 	b.SetLeaderEpoch(epoch)
@@ -95,11 +111,9 @@ func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appen
 		b.SetCreateTime()
 	}
 	l.epochs.assign(epoch, l.end)
-	if id != records.NoProducer {
-		l.learn(id, b, now)
-	}
+	l.learn(b, now)
 	l.keep(b, lim)
-	return res, nil
+	return res
 }
 
 // active returns the segment that b goes into, after rolling where the limits ask for it.
@@ -160,6 +174,7 @@ func (l *Log) DropBefore(offset int64) {
 	}
 	l.start = min(offset, l.end)
 	l.epochs.trimStart(l.start)
+	l.settle()
 	for len(l.segments) > 1 && l.segments[1].base <= l.start {
 		l.segments[0] = nil
 		l.segments = l.segments[1:]

@@ -10,20 +10,8 @@ import (
 // not written. Its offset must not lie before the log's end; there is a gap where the leader has compacted.
 func (l *Log) AppendReplica(b records.Batch, now int64, lim Limits) {
 	l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
-	if id := b.ProducerID(); id != records.NoProducer {
-		l.learn(id, b, now)
-	}
+	l.learn(b, now)
 	l.keep(b, lim)
-}
-
-// learn notes an idempotent producer's batch.
-func (l *Log) learn(id int64, b records.Batch, now int64) {
-	p := l.producers[id]
-	if p == nil {
-		p = &producer{epoch: b.ProducerEpoch()}
-		l.producers[id] = p
-	}
-	p.remember(b, now)
 }
 
 // keep puts a batch at the end of the active segment.
@@ -55,12 +43,13 @@ func (l *Log) Truncate(offset int64) {
 	l.segments[n-1].truncate(offset)
 	l.end = offset
 	l.epochs.trimEnd(offset)
-	l.forget(offset)
+	l.relearn()
 }
 
 // Reset empties the log and lets it begin at offset: a follower does so that is so far behind that the leader does not have what comes next.
 func (l *Log) Reset(offset int64) {
-	*l = Log{segments: []*segment{{base: offset, maxTime: -1}}, start: offset, end: offset, producers: make(map[int64]*producer)}
+	*l = Log{segments: []*segment{{base: offset, maxTime: -1}}, start: offset, end: offset,
+		producers: make(map[int64]*producer), before: make(map[int64]*producer)}
 }
 
 // truncate drops the segment's batches that hold offset or lie beyond it.
@@ -72,24 +61,5 @@ func (s *segment) truncate(offset int64) {
 	for _, b := range s.batches {
 		s.bytes += int64(len(b))
 		s.maxTime = max(s.maxTime, b.MaxTimestamp())
-	}
-}
-
-// forget puts the state of the producers that wrote at offset or beyond it back to what it was before.
-func (l *Log) forget(offset int64) {
-	times := make(map[int64]int64)
-	for id, p := range l.producers {
-		if p.n > 0 && p.newest().base >= offset {
-			times[id] = p.lastTime
-			delete(l.producers, id)
-		}
-	}
-	if len(times) == 0 {
-		return
-	}
-	for b := range l.from(l.start) {
-		if last, affected := times[b.ProducerID()]; affected {
-			l.learn(b.ProducerID(), b, last)
-		}
 	}
 }

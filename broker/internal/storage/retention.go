@@ -43,8 +43,12 @@ func (l *Log) OldestSegment() (ms int64, ok bool) {
 // longest has written; false when none is left.
 func (l *Log) ExpireProducers(since int64) (oldest int64, ok bool) {
 	for id, p := range l.producers {
+		if p.txn != NoOffset {
+			continue // its transaction has to end first
+		}
 		if p.lastTime < since {
 			delete(l.producers, id)
+			delete(l.before, id)
 			continue
 		}
 		if !ok || p.lastTime < oldest {

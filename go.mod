@@ -13,6 +13,8 @@ require (
 
 require github.com/twmb/franz-go/pkg/sr v1.8.0
 
+require github.com/go-jose/go-jose/v4 v4.1.9
+
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect

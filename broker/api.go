@@ -34,6 +34,9 @@ func init() {
 		kmsg.DescribeConfigs:         {1, 4, false, handleDescribeConfigs},
 		kmsg.AlterConfigs:            {0, 2, false, handleAlterConfigs},
 		kmsg.IncrementalAlterConfigs: {0, 1, false, handleIncrementalAlterConfigs},
+		kmsg.SASLHandshake:           {0, 1, false, handleSASLHandshake},
+		kmsg.SASLAuthenticate:        {0, 2, false, handleSASLAuthenticate},
+
 		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
 		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},
 
@@ -95,6 +98,9 @@ func handleApiVersions(r *request) answer {
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, l)
 	}
 	resp.FinalizedFeaturesEpoch = 1
+	if r.conn.auth.state == authVersions {
+		r.conn.auth.state = authHandshake
+	}
 	return answer{resp: resp}
 }
 

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -34,6 +35,11 @@ type Config struct {
 	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
 	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
 	Properties map[string]string
+	// TLS makes the listeners speak TLS; it has the brokers' certificate. Its ClientAuth and ClientCAs say whether clients show certificates too
+	// (ssl.client.auth): without SASL, the subject of one is then who the client is. [NewAuthority] makes certificates for tests. Default: plain text.
+	TLS *tls.Config
+	// SASL makes clients authenticate themselves. Default: they need not.
+	SASL *SASL
 	// Authorizer decides who may do what. Default: everyone may do everything.
 	Authorizer *Authorizer
 	// Registry starts a schema registry beside the brokers. Default: none.
@@ -65,7 +71,8 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
-	registry     *schemaServer   // nil: none
+	registry     *schemaServer // nil: none
+	security     *security
 	authorizer   *acl.Authorizer // nil: everyone may do everything
 	groups       *groups.Manager
 	coordinators coordinators
@@ -111,7 +118,12 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
+	security, err := newSecurity(cfg, values)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
 	c := &Cluster{
+		security:   security,
 		authorizer: authorizer,
 		id:         newID(),
 		log:        cfg.Logger,

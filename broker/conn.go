@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,12 +21,14 @@ import (
 type conn struct {
 	node *node
 	id   uint64
-	nc   net.Conn
-	host string // the client's, as Kafka writes it in groups: "/127.0.0.1"
+	nc   net.Conn // TLS, where the listener speaks it
+	raw  net.Conn // what nc is on top of
+	host string   // the client's, as Kafka writes it in groups: "/127.0.0.1"
 	done chan struct{}
 	once sync.Once
 
 	principal string // who the client is, as ACLs name it: "User:alice"
+	auth      authentication
 
 	idle     time.Duration // connections.max.idle.ms; 0: no limit
 	deadline time.Time     // of reading, which is put off when a good part of idle has passed
@@ -54,6 +57,8 @@ type answer struct {
 	resp  kmsg.Response
 	fetch *fetchResponse // sent instead of resp
 	close bool           // end the connection
+
+	refused error // the client may not go on: the answer comes after a while, and ends the connection
 }
 
 func newConn(n *node, nc net.Conn, id uint64) *conn {
@@ -61,7 +66,12 @@ func newConn(n *node, nc net.Conn, id uint64) *conn {
 	if err != nil {
 		host = nc.RemoteAddr().String()
 	}
-	return &conn{node: n, id: id, nc: nc, host: "/" + host, principal: anonymous, done: make(chan struct{}), in: bufio.NewReaderSize(nc, 16<<10)}
+	c := &conn{node: n, id: id, nc: nc, raw: nc, host: "/" + host, principal: anonymous, done: make(chan struct{})}
+	if t := n.cluster.security.tls; t != nil {
+		c.nc = tls.Server(nc, t)
+	}
+	c.in = bufio.NewReaderSize(c.nc, 16<<10)
+	return c
 }
 
 // ip is the client's address as ACLs name it.
@@ -74,23 +84,32 @@ const anonymous = "User:ANONYMOUS"
 func (c *conn) close() {
 	c.once.Do(func() {
 		close(c.done)
-		c.nc.Close()
+		c.raw.Close()
 	})
 }
 
 // serve handles requests until the connection ends.
 func (c *conn) serve() {
-	defer c.close()
+	defer c.hangUp()
 	values := c.node.cluster.property()
 	limit := values.Int("socket.request.max.bytes")
 	c.idle = max(values.Millis("connections.max.idle.ms"), 0)
+	err := c.secure()
 	for {
-		err := c.serveOne(limit)
+		if err == nil {
+			err = c.serveOne(limit)
+		}
 		if err == nil {
 			continue
 		}
+		if errors.Is(err, errAuthentication) {
+			c.wait(nil, c.node.cluster.security.delay)
+		}
+		if c.auth.state != authDone && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("%w: not within the time that there is for it", errAuthentication)
+		}
 		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.node.cluster.log.Info("connection ended", "broker", c.node.id, "client", c.clientID(), "remote", c.nc.RemoteAddr(), "error", err)
+			c.node.cluster.log.Info("connection ended", "broker", c.node.id, "client", c.clientID(), "remote", c.nc.RemoteAddr(), "principal", c.principal, "error", err)
 		}
 		return
 	}
@@ -104,6 +123,12 @@ func (c *conn) clientID() string {
 
 // serveOne reads a request, handles it and writes the response.
 func (c *conn) serveOne(limit int) error {
+	if c.auth.state != authDone {
+		limit = c.node.cluster.security.limit
+		if c.auth.state == authExchange && c.auth.raw {
+			return c.serveToken(limit)
+		}
+	}
 	frame, err := c.readFrame(limit)
 	if err != nil {
 		return err
@@ -113,6 +138,9 @@ func (c *conn) serveOne(limit int) error {
 	}
 	h, body, err := parseHeader(frame)
 	if err != nil {
+		return err
+	}
+	if err := c.admit(h); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -150,11 +178,24 @@ func (c *conn) serveOne(limit int) error {
 	if !r.suffer() {
 		return net.ErrClosed
 	}
-	res := r.handle(a)
+	res, interrupts := r.interrupts()
+	if !interrupts {
+		res = r.handle(a)
+	}
 	if !c.node.awaitResumed(c) {
 		return net.ErrClosed
 	}
 	if res.close {
+		return io.EOF
+	}
+	if res.refused != nil {
+		if !c.wait(nil, c.node.cluster.security.delay) {
+			return net.ErrClosed
+		}
+		if err := c.write(r, res); err != nil {
+			return err
+		}
+		c.node.cluster.log.Info("client refused", "broker", c.node.id, "client", h.client, "remote", c.nc.RemoteAddr(), "principal", c.principal, "error", res.refused)
 		return io.EOF
 	}
 	if end, half := r.spoil(); end {
@@ -179,7 +220,7 @@ func (r *request) handle(a *api) answer {
 
 // awake puts off the end of an idle connection: it ends when it has been idle for an eighth more than it may at most.
 func (c *conn) awake() error {
-	if c.idle == 0 {
+	if c.idle == 0 || c.auth.state != authDone {
 		return nil
 	}
 	now := time.Now()
@@ -194,6 +235,9 @@ func (c *conn) awake() error {
 func (c *conn) readFrame(limit int) ([]byte, error) {
 	if err := c.awake(); err != nil {
 		return nil, err
+	}
+	if c.auth.state != authDone {
+		return readFrame(c.in, limit, nil)
 	}
 	head, err := c.in.Peek(6) // the size and the api key
 	if err != nil {
@@ -231,6 +275,12 @@ func (c *conn) write(r *request, a answer) error {
 		c.out = buf
 	}
 	_, err := c.nc.Write(buf)
+	return err
+}
+
+// writeToken sends a message of a SASL mechanism without a response header.
+func (c *conn) writeToken(token []byte) error {
+	_, err := c.nc.Write(append(binary.BigEndian.AppendUint32(c.out[:0], uint32(len(token))), token...))
 	return err
 }
 

@@ -23,6 +23,8 @@ const (
 	APISyncGroup               = 1 + API(kmsg.SyncGroup)
 	APIDescribeGroups          = 1 + API(kmsg.DescribeGroups)
 	APIListGroups              = 1 + API(kmsg.ListGroups)
+	APISaslHandshake           = 1 + API(kmsg.SASLHandshake)
+	APISaslAuthenticate        = 1 + API(kmsg.SASLAuthenticate)
 	APIApiVersions             = 1 + API(kmsg.ApiVersions)
 	APICreateTopics            = 1 + API(kmsg.CreateTopics)
 	APIDeleteTopics            = 1 + API(kmsg.DeleteTopics)

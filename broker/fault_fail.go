@@ -52,6 +52,10 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		}
 	case *kmsg.ListGroupsResponse:
 		resp.ErrorCode = code
+	case *kmsg.SASLHandshakeResponse:
+		resp.ErrorCode = code
+	case *kmsg.SASLAuthenticateResponse:
+		resp.ErrorCode = code
 	case *kmsg.ApiVersionsResponse:
 		resp.ErrorCode = code
 	case *kmsg.InitProducerIDResponse:

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"net"
 	"slices"
@@ -80,11 +82,27 @@ func (c *conn) writeFetch(buf []byte, resp *fetchResponse) error {
 	}
 	w.pieces = append(w.pieces, w.buf[at:])
 	pending := w.pieces
-	_, err := pending.WriteTo(c.nc)
+	err := c.writePieces(pending)
 	clear(w.pieces) // batches that retention drops must not be held here
 	c.pieces = w.pieces[:0]
 	return err
 }
+
+// writePieces sends buffers: with one call of the system over TCP, in full records over TLS.
+func (c *conn) writePieces(pieces net.Buffers) error {
+	if _, secure := c.nc.(*tls.Conn); !secure {
+		_, err := pieces.WriteTo(c.nc)
+		return err
+	}
+	w := bufio.NewWriterSize(c.nc, tlsRecord)
+	if _, err := pieces.WriteTo(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// tlsRecord is how many bytes a TLS record holds.
+const tlsRecord = 16 << 10
 
 // pieceWriter encodes fields into buf and notes where batches go between them.
 type pieceWriter struct {

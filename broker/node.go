@@ -26,10 +26,11 @@ type node struct {
 	fenced   bool          // paused for so long that the others have taken over
 	resumed  chan struct{} // closed while the broker runs; open while it is paused
 	nextConn uint64
+	freed    chan struct{} // has room for one word that a connection has ended, or the broker
 }
 
 func newNode(c *Cluster, id int32) *node {
-	n := &node{id: id, cluster: c, conns: make(map[*conn]struct{}), resumed: make(chan struct{})}
+	n := &node{id: id, cluster: c, conns: make(map[*conn]struct{}), resumed: make(chan struct{}), freed: make(chan struct{}, 1)}
 	close(n.resumed)
 	return n
 }
@@ -72,7 +73,7 @@ func (n *node) serve() {
 	l := n.listener
 	n.mu.Unlock()
 	n.cluster.wg.Go(func() {
-		for {
+		for n.awaitRoom(l) {
 			nc, err := l.Accept()
 			if err != nil {
 				if !errors.Is(err, net.ErrClosed) {
@@ -95,12 +96,18 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 	}
 	n.nextConn++
 	c := newConn(n, nc, n.nextConn)
+	if limit, tooMany := n.tooManyLocked(c.ip(), n.cluster.property()); tooMany {
+		n.cluster.log.Info("connection refused", "broker", n.id, "remote", nc.RemoteAddr(), "max.connections.per.ip", limit)
+		nc.Close()
+		return
+	}
 	n.conns[c] = struct{}{}
 	n.cluster.wg.Go(func() {
 		c.serve()
 		n.mu.Lock()
 		delete(n.conns, c)
 		n.mu.Unlock()
+		n.connectionGone()
 	})
 }
 
@@ -114,6 +121,7 @@ func (n *node) stop() {
 	if n.listener != nil {
 		n.listener.Close()
 		n.listener = nil
+		n.connectionGone()
 	}
 	for c := range n.conns {
 		c.close()

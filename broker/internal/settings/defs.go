@@ -61,7 +61,9 @@ var Topics = sorted([]Def{
 var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "auto.create.topics.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "broker.session.timeout.ms", Kind: Int, Default: "9000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "connection.failed.authentication.delay.ms", Kind: Int, Default: "100", ReadOnly: true, max: maxInt},
 	{Name: "connections.max.idle.ms", Kind: Long, Default: "600000", ReadOnly: true},
+	{Name: "connections.max.reauth.ms", Kind: Long, Default: "0", ReadOnly: true},
 	{Name: "default.replication.factor", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "delete.topic.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "fetch.max.bytes", Kind: Int, Default: "57671680", ReadOnly: true, min: 1024, max: maxInt},
@@ -80,12 +82,17 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "log.retention.hours", Kind: Int, Default: "168", ReadOnly: true},
 	{Name: "log.retention.minutes", Kind: Int, Unset: true, ReadOnly: true},
 	{Name: "log.roll.hours", Kind: Int, Default: "168", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "max.connections", Kind: Int, Default: maxIntS, max: maxInt},
+	{Name: "max.connections.per.ip", Kind: Int, Default: maxIntS, max: maxInt},
+	{Name: "max.connections.per.ip.overrides", Kind: String},
 	{Name: "max.incremental.fetch.session.cache.slots", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
 	{Name: "num.partitions", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "offset.metadata.max.bytes", Kind: Int, Default: "4096", ReadOnly: true},
 	{Name: "offsets.topic.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "producer.id.expiration.ms", Kind: Int, Default: "86400000", min: 1, max: maxInt},
+	{Name: "sasl.server.max.receive.size", Kind: Int, Default: strconv.Itoa(512 << 10), ReadOnly: true, max: maxInt},
 	{Name: "socket.request.max.bytes", Kind: Int, Default: strconv.Itoa(100 << 20), ReadOnly: true, min: 1, max: maxInt},
+	{Name: "ssl.principal.mapping.rules", Kind: String, Default: "DEFAULT", ReadOnly: true},
 }...))
 
 // synonymDefs are the broker's settings that a topic's falls back to: same kind, same default, same bounds.

@@ -29,6 +29,10 @@ const (
 	CodeSASLUnexpected       = "sasl-unexpected"             // the client uses SASL, the listener none
 	CodeSASLMechanism        = "sasl-mechanism"              // the broker does not offer the mechanism
 	CodeAuthentication       = "authentication-failed"       // wrong user or password
+	CodeTokenExpired         = "token-expired"               // the bearer token is over; it was not sent
+	CodeTokenEndpoint        = "token-endpoint-unreachable"  // the identity provider can not be reached, or is not able to answer
+	CodeTokenRefused         = "token-refused"               // the identity provider refuses the client's id or secret
+	CodeClock                = "clock-skew"                  // this machine's clock, or another's, is wrong
 	CodeAuthorization        = "authorization-failed"        // authenticated, but not allowed to
 	CodeUnknownTopic         = "unknown-topic"               // the topic does not exist, or may not be seen
 	CodeLeaderNotAvailable   = "leader-not-available"        // a partition has no leader, or another than the client believed
@@ -51,10 +55,38 @@ const (
 
 // catalogue is searched from the top: what is more specific comes first.
 var catalogue = []entry{
-	{CodeAuthentication, []error{kerr.SaslAuthenticationFailed}, says("server sent authentication error", "server signature mismatch"), func(a About) [3]string {
+	{CodeClock, nil, says("Signature not yet current", "Signature expired"), func(a About) [3]string { // as AWS says it
 		return [3]string{
-			"the broker refuses the user or the password" + as(a.Principal),
-			"a wrong user name or password, or a user that was not created for this mechanism (SCRAM users exist per mechanism)",
+			"a clock is wrong" + at(a.Address),
+			"this machine's clock, or that of who checks the token or the signature, is off by more than a minute",
+			"compare the clocks (date -u on both; timedatectl, chronyc tracking) and let NTP set them",
+		}
+	}},
+	{CodeTokenExpired, nil, nil, func(About) [3]string {
+		return [3]string{
+			"the bearer token has expired and was not sent",
+			"nothing renews it: a token that was given as text, or a file that what should write it no longer writes",
+			"use sordini.BearerToken with sordini.SecretFile for a file that is renewed, or sordini.ClientCredentials, which renews it itself; if the token is new, compare the clocks",
+		}
+	}},
+	{CodeTokenRefused, nil, nil, func(a About) [3]string {
+		return [3]string{
+			"the identity provider gives this client no token" + at(a.Address),
+			"a wrong client id or secret, one that was rotated, or a client that may not use the client_credentials grant",
+			"check ClientID and ClientSecret (KAFKA_OAUTH_CLIENT_ID, KAFKA_OAUTH_CLIENT_SECRET); some providers want ClientCredentials.SecretInBody",
+		}
+	}},
+	{CodeTokenEndpoint, nil, nil, func(a About) [3]string {
+		return [3]string{
+			"the identity provider's token endpoint does not answer" + at(a.Address),
+			"the address is wrong, the provider is down or overloaded, or a firewall or proxy is in between",
+			"check ClientCredentials.TokenURL (KAFKA_OAUTH_TOKEN_ENDPOINT_URL): curl -v URL; it is tried again with each connection",
+		}
+	}},
+	{CodeAuthentication, []error{kerr.SaslAuthenticationFailed}, says("server sent authentication error", "server signature mismatch", "the broker refuses the token"), func(a About) [3]string {
+		return [3]string{
+			"the broker refuses the user or the password, or the token" + as(a.Principal),
+			"a wrong user name or password, a user that was not created for this mechanism (SCRAM users exist per mechanism), or a token that the broker does not trust: another issuer, audience or key",
 			"check SASL's user and password (KAFKA_USERNAME, KAFKA_PASSWORD); create one with kafka-configs.sh --alter --entity-type users --entity-name NAME --add-config 'SCRAM-SHA-512=[password=…]'",
 		}
 	}},
@@ -62,7 +94,7 @@ var catalogue = []entry{
 		return [3]string{
 			"the broker does not offer this SASL mechanism",
 			"the listener's sasl.enabled.mechanisms does not have it",
-			"use one that it has (KAFKA_SASL_MECHANISM: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512), or add it to sasl.enabled.mechanisms of the brokers",
+			"use one that it has (KAFKA_SASL_MECHANISM: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM), or add it to sasl.enabled.mechanisms of the brokers",
 		}
 	}},
 	{CodeSASLMissing, nil, says("is SASL missing?"), func(a About) [3]string {

@@ -25,16 +25,23 @@ type Secret = secret.Secret
 // NewSecret returns a Secret that holds s.
 func NewSecret(s string) Secret { return secret.New(s) }
 
+// SecretFile returns a Secret that stands in a file, without one line end at its end. The file is read again at each use, so a changed one counts from the next
+// connection on, without a restart. One that can not be read, or is empty, is refused at construction; when that happens later, the Secret stays what it was
+// and the cluster's logger is told.
+func SecretFile(path string) Secret { return secret.File(path) }
+
 // Cluster is how to reach a Kafka cluster. It is plain data, copied freely; printing it shows no secret (guarantee G14). [FromEnv] makes one from the
 // environment. What can not work is refused by [Cluster.Validate], which everything that connects calls.
 type Cluster struct {
 	Brokers  []string    // host:port, at least one; the others are learned from it
 	ClientID string      // the program's name when empty; brokers write it to their logs and quotas
 	TLS      *tls.Config // nil for none; TLSFromFiles makes one from PEM files
-	SASL     Mechanism   // nil for none; Plain, ScramSHA256, ScramSHA512
+	TLSFiles TLSFiles    // certificates in files that are read again when they change; TLS is on when any is named, with TLS, if set, for the rest
+	SASL     Mechanism   // nil for none; Plain, ScramSHA256, ScramSHA512, OAuthBearer, AWSMSKIAM
 	Registry Registry    // of schemas; the zero value for none
 
-	// AllowPlainWithoutTLS says for the second time that SASL PLAIN, or the registry's credentials, may cross the network in clear text.
+	// AllowPlainWithoutTLS says for the second time that what SASL PLAIN, OAUTHBEARER or AWS_MSK_IAM send, the client secret for a token endpoint, or the
+	// registry's credentials, may cross the network in clear text.
 	AllowPlainWithoutTLS bool
 
 	// Dial opens connections in place of net.Dialer; an in-memory network in tests. TLS, where set, is put on top of it.
@@ -102,10 +109,14 @@ func (c Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
 		}
 	}
 	var h hung
+	dial, err := c.dialer(&h)
+	if err != nil {
+		return nil, err
+	}
 	all := append(c.limits(), c.Kgo...)
-	all = append(all, kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.Name()), kgo.Dialer(c.dialer(&h)), kgo.WithHooks(&h))
+	all = append(all, kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.Name()), kgo.Dialer(dial), kgo.WithHooks(&h))
 	if c.SASL != nil {
-		all = append(all, kgo.SASL(c.SASL))
+		all = append(all, kgo.SASL(reporting{c.SASL, c.Log()}))
 	}
 	cl, err := kgo.NewClient(append(all, opts...)...)
 	if err != nil {

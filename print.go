@@ -1,7 +1,6 @@
 package sordini
 
 import (
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -26,7 +25,7 @@ func (c Cluster) describe() string {
 			brokers[i] = "[redacted]"
 		}
 	}
-	parts := []string{fmt.Sprintf("brokers=%v client-id=%s tls=%s", brokers, c.Name(), describeTLS(c.TLS))}
+	parts := []string{fmt.Sprintf("brokers=%v client-id=%s tls=%s", brokers, c.Name(), c.describeTLS())}
 	if c.SASL == nil {
 		parts = append(parts, "sasl=none")
 	} else if m, ok := c.SASL.(*mechanism); ok {
@@ -55,13 +54,14 @@ func (c Cluster) describe() string {
 	return "cluster(" + strings.Join(parts, " ") + ")"
 }
 
-func describeTLS(t *tls.Config) string {
+func (c Cluster) describeTLS() string {
+	t := c.TLS
 	switch {
-	case t == nil:
+	case !c.usesTLS():
 		return "none"
-	case t.InsecureSkipVerify && t.VerifyConnection == nil && t.VerifyPeerCertificate == nil:
+	case t != nil && t.InsecureSkipVerify && t.VerifyConnection == nil && t.VerifyPeerCertificate == nil:
 		return "unverified"
-	case len(t.Certificates) > 0 || t.GetClientCertificate != nil:
+	case t != nil && (len(t.Certificates) > 0 || t.GetClientCertificate != nil) || c.TLSFiles.Cert != "":
 		return "mutual"
 	}
 	return "on"

@@ -1,21 +1,18 @@
 package sordini
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"net"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
 
 // TLSFromFiles returns a TLS configuration from PEM files: ca is who signed the brokers' certificates (the system's authorities when empty), cert and key are
-// the client's own (none when both are empty). TLS 1.2 is the least. Errors name the file and what is wrong with it; they wrap [ErrCluster].
+// the client's own (none when both are empty). TLS 1.2 is the least. Errors name the file and what is wrong with it; they wrap [ErrCluster]. The files are read
+// once: name them in Cluster.TLSFiles to have them read again when they change.
 func TLSFromFiles(ca, cert, key string) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
@@ -23,25 +20,8 @@ func TLSFromFiles(ca, cert, key string) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		blocks, err := pemBlocks("CA file", ca, data)
-		if err != nil {
+		if t.RootCAs, err = authorities(ca, data); err != nil {
 			return nil, err
-		}
-		t.RootCAs = x509.NewCertPool()
-		n := 0
-		for _, b := range blocks {
-			if b.Type != "CERTIFICATE" {
-				continue
-			}
-			c, err := x509.ParseCertificate(b.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("CA file %s: certificate %d: %w: %w", ca, n+1, err, ErrCluster)
-			}
-			t.RootCAs.AddCert(c)
-			n++
-		}
-		if n == 0 {
-			return nil, fmt.Errorf("CA file %s has %s and no certificate; give the file that signed the brokers' certificates: %w", ca, kinds(blocks), ErrCluster)
 		}
 	}
 	switch {
@@ -60,6 +40,31 @@ func TLSFromFiles(ca, cert, key string) (*tls.Config, error) {
 	return t, nil
 }
 
+// authorities returns the certificates of a CA file.
+func authorities(ca string, data []byte) (*x509.CertPool, error) {
+	blocks, err := pemBlocks("CA file", ca, data)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	n := 0
+	for _, b := range blocks {
+		if b.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(b.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("CA file %s: certificate %d: %w: %w", ca, n+1, err, ErrCluster)
+		}
+		pool.AddCert(c)
+		n++
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("CA file %s has %s and no certificate; give the file that signed the brokers' certificates: %w", ca, kinds(blocks), ErrCluster)
+	}
+	return pool, nil
+}
+
 func keyPair(cert, key string) (tls.Certificate, error) {
 	certPEM, err := readFile("certificate file", cert)
 	if err != nil {
@@ -69,6 +74,10 @@ func keyPair(cert, key string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	return parseKeyPair(cert, key, certPEM, keyPEM)
+}
+
+func parseKeyPair(cert, key string, certPEM, keyPEM []byte) (tls.Certificate, error) {
 	if _, err := pemBlocks("certificate file", cert, certPEM); err != nil {
 		return tls.Certificate{}, err
 	}
@@ -130,60 +139,3 @@ func kinds(blocks []*pem.Block) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// dialer opens a connection, with TLS on top where that is set, in dialTimeout at most. Its errors carry a diagnosis: an address that is not in Brokers came
-// from the cluster, so what can not be reached there is what it advertises.
-func (c Cluster) dialer(h *hung) func(ctx context.Context, network, address string) (net.Conn, error) {
-	dial := c.Dial
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
-	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if err := h.refuse(network, address); err != nil {
-			return nil, ExplainAs(err, CodeBrokerHung, About{Address: address})
-		}
-		dialing, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		conn, err := dial(dialing, network, address)
-		switch {
-		case err == nil && c.TLS == nil:
-			return conn, nil
-		case err == nil:
-			return c.handshake(dialing, conn, address)
-		case ctx.Err() != nil:
-			return nil, err
-		}
-		var op *net.OpError
-		if !errors.As(err, &op) { // franz-go goes to the next broker, or tries again, only after what it takes for a failed dial
-			err = &net.OpError{Op: "dial", Net: network, Addr: hostPort(address), Err: err}
-		}
-		code := CodeAdvertisedListener
-		if slices.Contains(c.Brokers, address) {
-			code = CodeBrokerUnreachable
-		}
-		return nil, ExplainAs(err, code, About{Address: address})
-	}
-}
-
-func (c Cluster) handshake(ctx context.Context, raw net.Conn, address string) (net.Conn, error) {
-	cfg := c.TLS.Clone()
-	if cfg.ServerName == "" {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("dial %s: %w", address, err), raw.Close())
-		}
-		cfg.ServerName = host
-	}
-	conn := tls.Client(raw, cfg)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		return nil, Explain(fmt.Errorf("TLS handshake with %s: %w", address, err), About{Address: address})
-	}
-	return conn, nil
-}
-
-// hostPort is an address that nobody resolved.
-type hostPort string
-
-func (hostPort) Network() string  { return "tcp" }
-func (a hostPort) String() string { return string(a) }

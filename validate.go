@@ -59,22 +59,8 @@ func (c Cluster) inspect() (problems, warnings []string) {
 		bad("Strict and Development exclude each other; leave one out (Development is for one broker on a laptop)")
 	}
 	c.inspectTLS(c.TLS, "TLS", doubtful)
-	if m, ok := c.SASL.(*mechanism); ok {
-		if m == nil {
-			bad("SASL is a nil mechanism; use sordini.Plain, sordini.ScramSHA256 or sordini.ScramSHA512, or leave it out")
-			return problems, warnings
-		}
-		if m.missing != "" {
-			bad("SASL %s has no %s", m.name, m.missing)
-		}
-	}
-	if c.SASL != nil && c.SASL.Name() == "PLAIN" && c.TLS == nil {
-		if !c.AllowPlainWithoutTLS {
-			bad("SASL PLAIN without TLS sends the password in clear text; set TLS, use sordini.ScramSHA512, or say AllowPlainWithoutTLS as well")
-		} else {
-			doubtful("SASL PLAIN without TLS sends the password in clear text (AllowPlainWithoutTLS)")
-		}
-	}
+	c.inspectTLSFiles(bad)
+	c.inspectSASL(bad, doubtful)
 	c.inspectRegistry(bad, doubtful)
 	return problems, warnings
 }
@@ -150,4 +136,9 @@ func brokerProblem(b string) string {
 		return fmt.Sprintf("is %q; the port is a number from 1 to 65535", b)
 	}
 	return ""
+}
+
+// withoutErrCluster is an error's text without that of ErrCluster at its end, for where it will be said again.
+func withoutErrCluster(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+ErrCluster.Error())
 }

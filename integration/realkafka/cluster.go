@@ -142,6 +142,9 @@ func (c *Cluster) format(ctx context.Context) error {
 			return err
 		}
 		args := []string{"format", "-t", c.set.ClusterID, "-c", file}
+		for _, name := range slices.Sorted(maps.Keys(c.set.Features)) {
+			args = append(args, "--feature", fmt.Sprintf("%s=%d", name, c.set.Features[name]))
+		}
 		if c.set.SASL {
 			for _, user := range slices.Sorted(maps.Keys(c.set.Users)) {
 				for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {

@@ -24,6 +24,7 @@ type Config struct {
 	ACL        bool // StandardAuthorizer; User:admin is the super user. Implies SASL unless MTLS names the principals
 	AutoCreate bool // auto.create.topics.enable
 
+	Features   map[string]int    // levels to finalise when the cluster is made, such as group.version; Kafka's own defaults for those not named
 	Users      map[string]string // name to password, beside admin/admin-secret, alice/alice-secret and bob/bob-secret
 	Properties map[string]string // further broker settings; they win over the package's own
 	Heap       string            // "384m" when ""

@@ -35,7 +35,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) (int, error) {
-	cfg := realkafka.Config{Properties: map[string]string{}, Users: map[string]string{}}
+	cfg := realkafka.Config{Properties: map[string]string{}, Users: map[string]string{}, Features: map[string]int{}}
 	flags := flag.NewFlagSet("real-kafka", flag.ContinueOnError)
 	flags.IntVar(&cfg.Brokers, "brokers", 3, "how many brokers")
 	flags.StringVar(&cfg.Version, "version", realkafka.DefaultVersion, "version of Apache Kafka")
@@ -49,6 +49,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.StringVar(&cfg.Heap, "heap", "", "heap of each broker")
 	flags.IntVar(&cfg.PortBase, "port", 0, "first client port; broker N listens on port + 3(N-1)")
 	flags.Func("set", "broker setting key=value, may be repeated", pairs(cfg.Properties, "="))
+	flags.Func("feature", "feature=level to finalise in a new cluster, may be repeated", func(s string) error {
+		name, text, _ := strings.Cut(s, "=")
+		level, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is not feature=level", s)
+		}
+		cfg.Features[name] = level
+		return nil
+	})
 	flags.Func("user", "user name:password, may be repeated", pairs(cfg.Users, ":"))
 	fetch := flags.Bool("fetch", false, "fetch the jars and end")
 	if err := flags.Parse(args); err != nil {

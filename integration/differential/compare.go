@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// difference is one field in which the sides differ, or an entry that one of them has not.
+type difference struct {
+	Scenario, What string
+	Key            int16 // -1: of the scenario as a whole
+	Version        int16
+	Path           string
+	Kafka, Ours    string
+}
+
+func (d difference) String() string {
+	return fmt.Sprintf("%s / %s: %s v%d %s: Kafka %s, reference broker %s", d.Scenario, d.What, kmsg.NameForKey(d.Key), d.Version, d.Path, d.Kafka, d.Ours)
+}
+
+// absent stands for a value that a side does not have.
+const absent = "(absent)"
+
+// compare returns in what two transcripts of one scenario differ, entry by entry.
+func compare(kafka, ours transcript) (all []difference) {
+	for i := range max(len(kafka.Entries), len(ours.Entries)) {
+		var k, o entry
+		if i < len(kafka.Entries) {
+			k = kafka.Entries[i]
+		}
+		if i < len(ours.Entries) {
+			o = ours.Entries[i]
+		}
+		if k.What != o.What || k.Key != o.Key || k.Version != o.Version {
+			return append(all, difference{
+				Scenario: kafka.Scenario, Key: -1, What: "the scenario went on differently", Path: fmt.Sprintf("entry %d", i),
+				Kafka: k.What + " " + kafka.Failed, Ours: o.What + " " + ours.Failed,
+			})
+		}
+		for _, d := range compareFields(k.Fields, o.Fields) {
+			d.Scenario, d.What, d.Key, d.Version = kafka.Scenario, k.What, k.Key, k.Version
+			all = append(all, d)
+		}
+	}
+	if kafka.Failed != ours.Failed {
+		all = append(all, difference{Scenario: kafka.Scenario, Key: -1, What: "the scenario ended early", Kafka: kafka.Failed, Ours: ours.Failed})
+	}
+	return all
+}
+
+// compareFields compares two lists of fields by their paths, in the order of the first.
+func compareFields(kafka, ours []field) (all []difference) {
+	have := map[string]string{}
+	for _, f := range ours {
+		have[f.Path] = f.Value
+	}
+	seen := map[string]bool{}
+	for _, f := range kafka {
+		seen[f.Path] = true
+		o, ok := have[f.Path]
+		if !ok {
+			o = absent
+		}
+		if o != f.Value {
+			all = append(all, difference{Path: f.Path, Kafka: f.Value, Ours: o})
+		}
+	}
+	for _, f := range ours {
+		if !seen[f.Path] {
+			all = append(all, difference{Path: f.Path, Kafka: absent, Ours: f.Value})
+		}
+	}
+	return all
+}
+
+// expectation is a difference that is known and has a reason. The empty fields match everything; Path, What, Kafka and Ours are patterns of path.Match in
+// which * takes everything but slashes.
+type expectation struct {
+	Why            string
+	Keys           []kmsg.Key
+	Scenario, What string
+	Path           string
+	Kafka, Ours    string
+}
+
+func (e expectation) matches(d difference) bool {
+	if len(e.Keys) > 0 {
+		found := false
+		for _, k := range e.Keys {
+			found = found || k.Int16() == d.Key
+		}
+		if !found {
+			return false
+		}
+	}
+	for _, p := range [][2]string{{e.Scenario, d.Scenario}, {e.What, d.What}, {e.Path, d.Path}, {e.Kafka, d.Kafka}, {e.Ours, d.Ours}} {
+		if p[0] == "" {
+			continue
+		}
+		if ok, err := path.Match(p[0], p[1]); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// verdict is what became of all differences.
+type verdict struct {
+	unexpected []difference
+	expected   [][]difference // by expectation
+}
+
+// judge sorts differences into those that are expected and those that are not.
+func judge(all []difference, list []expectation) verdict {
+	v := verdict{expected: make([][]difference, len(list))}
+next:
+	for _, d := range all {
+		for i, e := range list {
+			if e.matches(d) {
+				v.expected[i] = append(v.expected[i], d)
+				continue next
+			}
+		}
+		v.unexpected = append(v.unexpected, d)
+	}
+	return v
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"path"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// rule replaces values that must differ between two clusters by nature. Where matches API.Field.Field with the wildcards of path.Match, over dots too.
+type rule struct {
+	where  string
+	why    string
+	kind   reflect.Kind
+	change func(s *symbols, v reflect.Value) string
+}
+
+// rules are everything that is not compared as it is. What is replaced by a name is still compared: the same id twice is the same name twice, an id that
+// should be empty is not replaced.
+var rules = []rule{
+	{"*.TopicID", "topic ids are random", reflect.Array, func(s *symbols, v reflect.Value) string { return s.topic([16]byte(v.Bytes())) }},
+	{"*.ClusterID", "cluster ids are random", reflect.String, func(s *symbols, v reflect.Value) string { return s.name("cluster", v.String(), "") }},
+	{"*.Port", "ports are whatever was free", reflect.Int32, func(s *symbols, v reflect.Value) string {
+		if n := s.side.port(int32(v.Int())); n > 0 {
+			return fmt.Sprintf("port of broker %d", n)
+		}
+		return fmt.Sprint(v.Int())
+	}},
+	{"*.ProducerID", "producer ids come from blocks that brokers reserve, which other scenarios use too", reflect.Int64, func(s *symbols, v reflect.Value) string {
+		return s.name("producer", fmt.Sprint(v.Int()), "-1")
+	}},
+	{"Fetch.SessionID", "fetch session ids are random", reflect.Int32, func(s *symbols, v reflect.Value) string {
+		return s.name("session", fmt.Sprint(v.Int()), "0")
+	}},
+	{"ApiVersions.FinalizedFeaturesEpoch", "it is an offset of Kafka's metadata log", reflect.Int64, func(_ *symbols, v reflect.Value) string {
+		if v.Int() > 0 {
+			return "an epoch"
+		}
+		return fmt.Sprint(v.Int())
+	}},
+	{"*.*Timestamp*", "clocks go on; times of the client's own choice are not near the present and are compared", reflect.Int64, now},
+	{"*.*TimeMillis", "clocks go on", reflect.Int64, now},
+	{"DescribeLogDirs.Dirs.Dir", "folders are where they are", reflect.String, func(*symbols, reflect.Value) string { return "a folder" }},
+	{"DescribeLogDirs.Dirs.*Bytes", "disks have the size they have", reflect.Int64, func(_ *symbols, v reflect.Value) string {
+		if v.Int() > 0 {
+			return "positive"
+		}
+		return fmt.Sprint(v.Int())
+	}},
+}
+
+// unorderedLists are lists that Kafka gives in the order of a hash table.
+var unorderedLists = []string{
+	"ApiVersions.SupportedFeatures", "ApiVersions.FinalizedFeatures",
+	"Metadata.Brokers", "Metadata.Topics", "DescribeCluster.Brokers",
+	"ListGroups.Groups",
+}
+
+func unordered(where string) bool {
+	for _, l := range unorderedLists {
+		if l == where {
+			return true
+		}
+	}
+	return false
+}
+
+// now replaces a time near the present. Records of the scenarios are stamped an hour and more ago.
+func now(_ *symbols, v reflect.Value) string {
+	if d := time.Since(time.UnixMilli(v.Int())).Abs(); d < 30*time.Minute {
+		return "now"
+	}
+	return fmt.Sprint(v.Int())
+}
+
+// symbols gives names to what is random, in the order in which a scenario meets it.
+type symbols struct {
+	side   *side
+	names  map[string]string // by kind and value
+	counts map[string]int
+	topics map[[16]byte]string
+	ids    map[string]string // topic ids as Kafka writes them in texts
+}
+
+func newSymbols(s *side) *symbols {
+	return &symbols{side: s, names: map[string]string{}, counts: map[string]int{}, topics: map[[16]byte]string{}, ids: map[string]string{}}
+}
+
+func (s *symbols) name(kind, value, empty string) string {
+	if value == empty {
+		return value
+	}
+	key := kind + " " + value
+	if s.names[key] == "" {
+		s.counts[kind]++
+		s.names[key] = fmt.Sprintf("%s %d", kind, s.counts[kind])
+	}
+	return s.names[key]
+}
+
+func (s *symbols) topic(id [16]byte) string {
+	switch name := s.topics[id]; {
+	case id == [16]byte{}:
+		return "no id"
+	case name != "":
+		return name
+	}
+	return s.name("unknown topic id", fmt.Sprint(id), "")
+}
+
+// learn looks for the ids of topics that stand beside their names.
+func (s *symbols) learn(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			s.learn(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			s.learn(v.Index(i))
+		}
+	case reflect.Struct:
+		if id := v.FieldByName("TopicID"); id.IsValid() && id.Kind() == reflect.Array {
+			name := v.FieldByName("Topic")
+			if name.IsValid() && name.Kind() == reflect.Pointer {
+				name = name.Elem()
+			}
+			if raw := [16]byte(id.Bytes()); name.IsValid() && name.Kind() == reflect.String && name.Len() > 0 && raw != [16]byte{} && s.topics[raw] == "" {
+				s.counts["topic "+name.String()]++
+				s.topics[raw] = fmt.Sprintf("id of %s, %d", name.String(), s.counts["topic "+name.String()])
+				s.ids[base64.RawURLEncoding.EncodeToString(raw[:])] = s.topics[raw]
+			}
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				s.learn(v.Field(i))
+			}
+		}
+	}
+}
+
+// replace applies the first rule that fits.
+func (s *symbols) replace(where string, v reflect.Value) (string, bool) {
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	for _, r := range rules {
+		if r.kind != v.Kind() {
+			continue
+		}
+		if ok, _ := path.Match(r.where, where); ok {
+			return r.change(s, v), true
+		}
+	}
+	return "", false
+}
+
+var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9_-]{22}`)
+
+// text replaces ids inside a text: member ids are made of random UUIDs, error messages name topic ids.
+func (s *symbols) text(t string) string {
+	t = uuid.ReplaceAllStringFunc(t, func(id string) string {
+		if name := s.ids[id]; name != "" {
+			return "<" + name + ">"
+		}
+		if len(id) == 36 {
+			return "<" + s.name("uuid", id, "") + ">"
+		}
+		if raw, err := base64.RawURLEncoding.DecodeString(id); err == nil && len(raw) == 16 && raw[6]>>4 == 4 && raw[8]>>6 == 2 {
+			return "<" + s.name("uuid", id, "") + ">"
+		}
+		return id
+	})
+	for i, a := range s.side.addrs {
+		t = strings.ReplaceAll(t, a, fmt.Sprintf("<broker %d>", i+1))
+	}
+	return t
+}

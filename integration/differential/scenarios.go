@@ -1,0 +1,23 @@
+package main
+
+// scenario is a sequence of requests that runs against each side alone. What it names (topics, groups) begins with its own name.
+type scenario struct {
+	name string
+	on   pair
+	run  func(*session)
+}
+
+// scenarios are all of them, in the order in which they run.
+func scenarios() []scenario {
+	return []scenario{
+		{"versions", one, versionsOfTheProtocol},
+		{"frames", one, damagedFrames},
+		{"topics", one, topicsCreatedAndDeleted},
+		{"topics-refused", one, topicsRefused},
+		{"partitions", one, partitionsAdded},
+		{"metadata", one, metadataOfTopics},
+		{"produce", one, recordsProduced},
+		{"produce-refused", one, recordsRefused},
+		{"fetch", one, recordsFetched},
+	}
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// patience is how long an answer may take, and how long a state may take to come about.
+const patience = 20 * time.Second
+
+// session is one scenario on one side. A scenario runs in one goroutine.
+type session struct {
+	ctx     context.Context
+	side    *side
+	log     *transcript
+	symbols *symbols
+	client  string                 // the client id of what is sent
+	base    time.Time              // what records are stamped with, and a little more
+	dial    func(c net.Conn) error // run on each connection before it is used: authentication
+}
+
+// option is how one request is sent.
+type option func(*asking)
+
+type asking struct {
+	to       int32
+	until    func(kmsg.Response) bool
+	unasked  bool
+	wordless bool
+	client   *string
+}
+
+// to sends the request to that broker. Default: broker 1.
+func to(broker int32) option { return func(a *asking) { a.to = broker } }
+
+// until asks again until the answer is as wanted; only the last answer is compared. It is for what takes its time on a real cluster.
+func until(ready func(kmsg.Response) bool) option { return func(a *asking) { a.until = ready } }
+
+// unanswered says that the request gets no answer: the answer to a second one on the same connection is waited for instead.
+func unanswered() option { return func(a *asking) { a.wordless = true } }
+
+// preparing keeps the answer out of the comparison: the request only prepares what is compared.
+func preparing() option { return func(a *asking) { a.unasked = true } }
+
+// ask sends a request and returns its answer, an empty one where there was none. The version must have been set.
+func ask[R kmsg.Response](s *session, what string, req kmsg.Request, opts ...option) R {
+	resp, _ := s.send(what, req, opts...).(R)
+	if v := reflect.ValueOf(resp); !v.IsValid() || v.IsNil() {
+		resp = req.ResponseKind().(R)
+	}
+	return resp
+}
+
+// each asks in every version that Apache Kafka serves.
+func (s *session) each(what string, key kmsg.Key, build func(v int16) kmsg.Request, opts ...option) {
+	r := served[key]
+	for v := r.min; v <= r.max; v++ {
+		req := build(v)
+		req.SetVersion(v)
+		s.send(what, req, opts...)
+	}
+}
+
+func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Response {
+	a := asking{to: 1}
+	for _, o := range opts {
+		o(&a)
+	}
+	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID(s.client)).AppendRequest(nil, req, correlation)
+	deadline := time.Now().Add(patience)
+	for {
+		got := s.exchange(a.to, frame, a.wordless)
+		resp, fields := s.decode(req, got)
+		if a.until != nil && (resp == nil || !a.until(resp)) && time.Now().Before(deadline) && s.pause() {
+			continue
+		}
+		if a.unasked {
+
+		} else {
+			s.log.add(entry{What: what, Key: req.Key(), Version: req.GetVersion(), Fields: fields})
+		}
+		return resp
+	}
+}
+
+// raw sends bytes as they are, which must hold their own size, and compares whether the connection ends and what comes back, in hex.
+func (s *session) raw(what string, key, version int16, frame []byte, opts ...option) {
+	a := asking{to: 1}
+	for _, o := range opts {
+		o(&a)
+	}
+	got := s.exchange(a.to, frame, a.wordless)
+	fields := got.fields()
+	if got.body != nil {
+		fields = []field{{"answer", fmt.Sprintf("%x", got.body)}}
+	}
+	s.log.add(entry{What: what, Key: key, Version: version, Raw: true, Fields: fields})
+}
+
+// frame is a request as it goes over the wire, for those who want to damage it.
+func (s *session) frame(req kmsg.Request) []byte {
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(s.client)).AppendRequest(nil, req, correlation)
+}
+
+// pause waits a moment before something is asked again.
+func (s *session) pause() bool {
+	select {
+	case <-s.ctx.Done():
+		return false
+	case <-time.After(20 * time.Millisecond):
+		return true
+	}
+}
+
+// correlation is the correlation id of every request.
+const correlation = 7
+
+// outcome is what came of a request.
+type outcome struct {
+	body []byte // nil: none, and how says why
+	how  string
+}
+
+func (o outcome) fields() []field { return []field{{"answer", o.how}} }
+
+// exchange sends one frame over a connection of its own and returns the answer.
+func (s *session) exchange(to int32, frame []byte, wordless bool) outcome {
+	c, err := s.side.connect(s.ctx, to)
+	if err != nil {
+		return outcome{how: "no connection"}
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if s.dial != nil {
+		if err := s.dial(c); err != nil {
+			return outcome{how: "not authenticated: " + err.Error()}
+		}
+	}
+	if wordless {
+		frame = slices.Concat(frame, kmsg.NewRequestFormatter().AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), correlation+1))
+	}
+	if _, err := c.Write(frame); err != nil {
+		return outcome{how: "the connection ended"}
+	}
+	return receive(c, wordless)
+}
+
+// receive reads one answer.
+func receive(c net.Conn, wordless bool) outcome {
+	body, err := readFrame(c)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return outcome{how: "nothing came"}
+	case err != nil:
+		return outcome{how: "the connection ended"}
+	}
+	switch id := binary.BigEndian.Uint32(body); {
+	case wordless && id == correlation+1:
+		return outcome{how: "none, and the connection goes on"}
+	case id != correlation:
+		return outcome{how: fmt.Sprintf("correlation id %d", id)}
+	}
+	return outcome{body: body[4:]}
+}
+
+func readFrame(c net.Conn) ([]byte, error) {
+	r := bufio.NewReader(c)
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	body := make([]byte, binary.BigEndian.Uint32(size[:]))
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, err
+	}
+	if len(body) < 4 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return body, nil
+}
+
+// decode reads the answer and writes down its fields.
+func (s *session) decode(req kmsg.Request, got outcome) (kmsg.Response, []field) {
+	if got.body == nil {
+		return nil, got.fields()
+	}
+	resp := req.ResponseKind()
+	version := req.GetVersion()
+	resp.SetVersion(version)
+	body := got.body
+	if av, ok := resp.(*kmsg.ApiVersionsResponse); ok && len(body) >= 2 && binary.BigEndian.Uint16(body) == 35 {
+		av.SetVersion(0) // an unsupported version is answered in version 0
+	} else if resp.IsFlexible() && req.Key() != int16(kmsg.ApiVersions) {
+		if len(body) == 0 || body[0] != 0 {
+			return nil, []field{{"answer", fmt.Sprintf("header tags %x", body[:min(len(body), 8)])}}
+		}
+		body = body[1:]
+	}
+	if err := resp.ReadFrom(body); err != nil {
+		return nil, []field{{"answer", fmt.Sprintf("does not decode: %v: %x", err, body)}}
+	}
+	fields := s.symbols.fields(resp)
+	if again := resp.AppendTo(nil); !bytes.Equal(again, body) {
+		fields = append(fields, field{"encoding", fmt.Sprintf("%d bytes that are not the usual encoding of the same, which has %d", len(body), len(again))})
+	}
+	return resp, fields
+}

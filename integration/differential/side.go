@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/integration/realkafka"
+)
+
+// pair names a kind of cluster that both sides have.
+type pair string
+
+const (
+	one   pair = "one broker"
+	three pair = "three brokers"
+)
+
+// properties are the brokers' settings on both sides, where they are not Kafka's defaults: those that realkafka gives its clusters, and short times.
+func (p pair) properties() map[string]string {
+	props := map[string]string{
+		"offsets.topic.num.partitions":         "5",
+		"group.initial.rebalance.delay.ms":     "0",
+		"group.min.session.timeout.ms":         "1000",
+		"group.consumer.heartbeat.interval.ms": "1000",
+		"offset.metadata.max.bytes":            "64",
+		"num.partitions":                       "2",
+		"default.replication.factor":           "1",
+		"min.insync.replicas":                  "1",
+		"auto.create.topics.enable":            "true",
+	}
+	return props
+}
+
+func (p pair) brokers() int {
+	if p == three {
+		return 3
+	}
+	return 1
+}
+
+// side is one cluster.
+type side struct {
+	real  bool     // Apache Kafka
+	addrs []string // by node id minus 1
+	close func()
+}
+
+// connect opens a connection to a broker.
+func (s *side) connect(ctx context.Context, id int32) (net.Conn, error) {
+	if id < 1 || int(id) > len(s.addrs) {
+		return nil, fmt.Errorf("no broker %d", id)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", s.addrs[id-1])
+}
+
+func startKafka(ctx context.Context, p pair) (*side, error) {
+	c, err := realkafka.Start(ctx, realkafka.Config{Brokers: p.brokers(), Features: features, Properties: p.properties()})
+	if err != nil {
+		return nil, err
+	}
+	return &side{real: true, addrs: c.Addrs(), close: c.Close}, nil
+}
+
+func startReference(_ context.Context, p pair) (*side, error) {
+	c, err := broker.Start(broker.Config{Brokers: p.brokers(), Properties: p.properties()})
+	if err != nil {
+		return nil, err
+	}
+	return &side{addrs: c.Addrs(), close: func() { _ = c.Close() }}, nil
+}
+
+// port returns which broker listens there, 0 for none.
+func (s *side) port(port int32) int {
+	for i, a := range s.addrs {
+		if strings.HasSuffix(a, fmt.Sprintf(":%d", port)) {
+			return i + 1
+		}
+	}
+	return 0
+}

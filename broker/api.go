@@ -27,6 +27,14 @@ func init() {
 		kmsg.CreateTopics: {2, 7, false, handleCreateTopics},
 
 		kmsg.InitProducerID:          {0, 5, false, handleInitProducerID},
+		kmsg.AddPartitionsToTxn:      {0, 5, false, handleAddPartitionsToTxn},
+		kmsg.AddOffsetsToTxn:         {0, 4, false, handleAddOffsetsToTxn},
+		kmsg.EndTxn:                  {0, 5, false, handleEndTxn},
+		kmsg.WriteTxnMarkers:         {1, 2, false, handleWriteTxnMarkers},
+		kmsg.TxnOffsetCommit:         {0, 5, false, handleTxnOffsetCommit},
+		kmsg.DescribeProducers:       {0, 0, false, handleDescribeProducers},
+		kmsg.DescribeTransactions:    {0, 0, false, handleDescribeTransactions},
+		kmsg.ListTransactions:        {0, 2, false, handleListTransactions},
 		kmsg.OffsetForLeaderEpoch:    {2, 4, false, handleOffsetForLeaderEpoch},
 		kmsg.DeleteTopics:            {1, 6, false, handleDeleteTopics},
 		kmsg.CreatePartitions:        {0, 3, false, handleCreatePartitions},
@@ -112,6 +120,7 @@ var features = []struct {
 }{
 	{"group.version", [2]int16{0, 1}, 1},
 	{"metadata.version", [2]int16{7, 30}, 30},
+	{"transaction.version", [2]int16{0, 2}, 2},
 }
 
 // unsupportedApiVersions answers a version that is not known: in version 0, with the range of this API alone (KIP-511).

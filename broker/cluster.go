@@ -12,11 +12,13 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sordini-go/sordini/broker/internal/acl"
 	"github.com/sordini-go/sordini/broker/internal/groups"
 	"github.com/sordini-go/sordini/broker/internal/settings"
+	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
 // Config says what [Start] starts. The zero value is one broker on a free port of the loopback interface, without topics.
@@ -71,21 +73,24 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
-	registry     *schemaServer // nil: none
-	security     *security
-	authorizer   *acl.Authorizer // nil: everyone may do everything
-	groups       *groups.Manager
-	coordinators coordinators
-	faults       faults
-	retention    *retention
-	watchers     watchers
+	registry        *schemaServer   // nil: none
+	security        *security
+	authorizer      *acl.Authorizer // nil: everyone may do everything
+	groups          *groups.Manager
+	coordinators    coordinators
+	txns            *txns.Manager
+	txnCoordinators txnCoordinators
+	txnOffsets      sync.RWMutex // held for reading while offsets are committed in a transaction, so that it does not end meanwhile
+	lastPID         atomic.Int64 // the producer id that was given last
+	faults          faults
+	retention       *retention
+	watchers        watchers
 
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic
 	topicByID map[topicID]*topic
 	collapsed map[string]string // see collapse
 	settings  settings.Broker
-	nextPID   int64
 	closed    bool
 }
 
@@ -133,10 +138,11 @@ func Start(cfg Config) (*Cluster, error) {
 		topicByID:  make(map[topicID]*topic),
 		collapsed:  make(map[string]string),
 		settings:   values,
-		nextPID:    1000,
 	}
 	c.coordinators.changed = make(chan struct{})
 	c.groups = c.newGroups()
+	c.lastPID.Store(999)
+	c.txns = c.newTxns()
 	c.retention = newRetention(values)
 	if err := c.start(cfg); err != nil {
 		c.Close()
@@ -218,6 +224,7 @@ func (c *Cluster) Close() error {
 			n.stop()
 		}
 		c.groups.Close()
+		c.txns.Close()
 	}
 	c.wg.Wait()
 	return nil

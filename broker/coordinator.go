@@ -35,10 +35,12 @@ func (c *Cluster) ofGroup(group string) int32 {
 
 // home is where a group is coordinated when nobody has moved it: by the leader of its partition of __consumer_offsets, which is the first of the
 // partition's replicas that lives.
-func (c *Cluster) home(group string) int32 {
-	p := javaHash(group) % int32(c.property().Int("offsets.topic.num.partitions"))
+func (c *Cluster) home(group string) int32 { return c.firstAlive(c.offsetsPartition(group)) }
+
+// firstAlive returns the leader of a partition of one of Kafka's own topics, which all brokers hold, noLeader where none is alive.
+func (c *Cluster) firstAlive(partition int32) int32 {
 	for i := range c.nodes {
-		n := c.nodes[(int(p)+i)%len(c.nodes)]
+		n := c.nodes[(int(partition)+i)%len(c.nodes)]
 		if n.isAlive() {
 			return n.id
 		}
@@ -96,10 +98,15 @@ func handleFindCoordinator(r *request) answer {
 		if req.CoordinatorType == coordinatesTxn && !r.allows(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTransactionalId, key) {
 			return nil, kerr.TransactionalIDAuthorizationFailed
 		}
-		if req.CoordinatorType != coordinatesGroup {
-			return nil, codef(kerr.InvalidRequest, "this broker has coordinators of groups only, not of type %d", req.CoordinatorType)
+		switch req.CoordinatorType {
+		case coordinatesGroup:
+			n = r.node.cluster.node(r.node.cluster.ofGroup(key))
+		case coordinatesTxn:
+			n = r.node.cluster.node(r.node.cluster.ofTxn(key))
+		default:
+			return nil, codef(kerr.InvalidRequest, "this broker has coordinators of groups and transactions, not of type %d", req.CoordinatorType)
 		}
-		if n = r.node.cluster.node(r.node.cluster.ofGroup(key)); n == nil {
+		if n == nil {
 			return nil, kerr.CoordinatorNotAvailable
 		}
 		return n, nil

@@ -89,6 +89,12 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 		return err
 	}
 	refused := checkRecords(batch, cfg, now, p)
+	var verified *storage.Verification
+	if batch.Transactional() {
+		if verified, err = r.verify(part, supportOf(req.Version, 12), *req.TransactionID, batch); err != nil {
+			return err
+		}
+	}
 	part.mu.Lock()
 	defer part.mu.Unlock()
 	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
@@ -101,15 +107,10 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	if refused != nil {
 		return refused
 	}
-	res, err := part.log.Append(batch, part.epoch, now.UnixMilli(),
+	res, err := part.log.AppendVerified(batch, verified, part.epoch, now.UnixMilli(),
 		storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, AppendTime: cfg.AppendTime})
-	switch {
-	case errors.Is(err, storage.ErrOutOfOrderSequence):
-		return because(kerr.OutOfOrderSequenceNumber, err)
-	case errors.Is(err, storage.ErrProducerEpoch):
-		return because(kerr.InvalidProducerEpoch, err)
-	case err != nil:
-		return err
+	if err != nil {
+		return producerError(err)
 	}
 	p.BaseOffset, p.LogAppendTime = res.Base, res.Time
 	if !res.Duplicate {
@@ -136,8 +137,6 @@ func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (reco
 	switch {
 	case batch.Transactional() && req.TransactionID == nil:
 		return nil, because(kerr.TransactionalIDAuthorizationFailed, errors.New("a transaction without a transactional id"))
-	case batch.Transactional():
-		return nil, because(kerr.InvalidTxnState, errors.New("transactions are not served yet"))
 	case batch.BaseOffset() != 0:
 		return batch, nil // found by checkRecords
 	case len(batch) > cfg.MaxMessageBytes:

@@ -128,6 +128,7 @@ func (c *Cluster) ResumeBroker(id int32) error {
 	if fenced := n.resume(); fenced {
 		c.brokerCameLocked(id)
 	}
+	c.coordinatorsChanged() // markers wait for it
 	c.log.Info("broker resumed", "broker", id)
 	return nil
 }

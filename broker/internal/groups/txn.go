@@ -57,15 +57,28 @@ func (g *group) unstable(topic string, num int32) bool {
 
 // EndTxn ends a producer's transaction in one group: what it has committed there
 // by TxnOffsetCommit counts from now on, or never. An offset that was committed
-// after it without a transaction stands. It does what a transaction marker in
-// the group's partition of __consumer_offsets does in Kafka.
+// after it without a transaction stands.
 func (m *Manager) EndTxn(group string, producerID int64, commit bool) {
 	m.mu.Lock()
 	defer m.unlock()
-	g := m.groups[group]
-	if g == nil {
-		return
+	if g := m.groups[group]; g != nil {
+		m.endTxn(g, producerID, commit)
 	}
+}
+
+// EndTxns is EndTxn for every group that in selects. It does what a transaction
+// marker in a partition of __consumer_offsets does in Kafka.
+func (m *Manager) EndTxns(in func(group string) bool, producerID int64, commit bool) {
+	m.mu.Lock()
+	defer m.unlock()
+	for name, g := range m.groups {
+		if len(g.staged[producerID]) > 0 && in(name) {
+			m.endTxn(g, producerID, commit)
+		}
+	}
+}
+
+func (m *Manager) endTxn(g *group, producerID int64, commit bool) {
 	staged := g.staged[producerID]
 	delete(g.staged, producerID)
 	for topic, ps := range staged {

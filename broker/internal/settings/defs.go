@@ -59,6 +59,7 @@ var Topics = sorted([]Def{
 // Brokers defines the settings of a broker that the reference broker knows, sorted by name: those that topics fall back to and those that it acts
 // upon itself. A setting that would have no effect is not known, so that nobody relies on it.
 var Brokers = sorted(append(synonymDefs(), []Def{
+	{Name: "add.partitions.to.txn.retry.backoff.max.ms", Kind: Int, Default: "100", ReadOnly: true, max: maxInt},
 	{Name: "auto.create.topics.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "broker.session.timeout.ms", Kind: Int, Default: "9000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "connection.failed.authentication.delay.ms", Kind: Int, Default: "100", ReadOnly: true, max: maxInt},
@@ -91,6 +92,12 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "offsets.topic.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "producer.id.expiration.ms", Kind: Int, Default: "86400000", min: 1, max: maxInt},
 	{Name: "sasl.server.max.receive.size", Kind: Int, Default: strconv.Itoa(512 << 10), ReadOnly: true, max: maxInt},
+	{Name: "transaction.abort.timed.out.transaction.cleanup.interval.ms", Kind: Int, Default: "10000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "transaction.max.timeout.ms", Kind: Int, Default: "900000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "transaction.partition.verification.enable", Kind: Boolean, Default: "true"},
+	{Name: "transaction.remove.expired.transaction.cleanup.interval.ms", Kind: Int, Default: "3600000", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "transaction.state.log.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "transactional.id.expiration.ms", Kind: Int, Default: "604800000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "socket.request.max.bytes", Kind: Int, Default: strconv.Itoa(100 << 20), ReadOnly: true, min: 1, max: maxInt},
 	{Name: "ssl.principal.mapping.rules", Kind: String, Default: "DEFAULT", ReadOnly: true},
 }...))

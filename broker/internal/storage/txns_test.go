@@ -107,7 +107,7 @@ func TestLastStableOffsetAndAbortedTransactionsAreWhatTheBatchesSay(t *testing.T
 					t.Fatalf("seed %d: %v", seed, err)
 				}
 				next[id] += n
-				case k < 11:
+			case k < 11:
 				if _, err := l.Append(batch(1, 1), 0, 1, lim); err != nil {
 					t.Fatal(err)
 				}

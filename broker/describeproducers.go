@@ -1,0 +1,54 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// handleDescribeProducers says what the leaders of partitions know of those who produce to them (KIP-664).
+func handleDescribeProducers(r *request) answer {
+	req := r.msg.(*kmsg.DescribeProducersRequest)
+	resp := req.ResponseKind().(*kmsg.DescribeProducersResponse)
+	for _, q := range req.Topics {
+		t := kmsg.NewDescribeProducersResponseTopic()
+		t.Topic = q.Topic
+		for _, index := range q.Partitions {
+			p := kmsg.NewDescribeProducersResponseTopicPartition()
+			p.Partition = index
+			err := r.describeProducers(q.Topic, &p)
+			p.ErrorCode, p.ErrorMessage = codeOf(err)
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return answer{resp: resp}
+}
+
+func (r *request) describeProducers(topic string, p *kmsg.DescribeProducersResponseTopicPartition) error {
+	if err := r.fault(topic, p.Partition); err != nil {
+		return err
+	}
+	if !r.allowsTopic(kmsg.ACLOperationRead, topic) {
+		return kerr.TopicAuthorizationFailed
+	}
+	if err := checkTopicName(topic); err != nil {
+		return err
+	}
+	part := r.node.cluster.partition(topic, p.Partition)
+	if part == nil {
+		return kerr.UnknownTopicOrPartition
+	}
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
+		return err
+	}
+	for _, known := range part.log.Producers() {
+		a := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
+		a.ProducerID, a.ProducerEpoch = known.ID, int32(known.Epoch)
+		a.LastSequence, a.LastTimestamp = known.LastSequence, known.LastTime
+		a.CoordinatorEpoch, a.CurrentTxnStartOffset = known.Coordinator, known.TxnStart
+		p.ActiveProducers = append(p.ActiveProducers, a)
+	}
+	return nil
+}

@@ -73,7 +73,7 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
-	registry        *schemaServer   // nil: none
+	registry        *schemaServer // nil: none
 	security        *security
 	authorizer      *acl.Authorizer // nil: everyone may do everything
 	groups          *groups.Manager

@@ -92,6 +92,13 @@ func (p *partition) checkLeaderLocked(node, epoch int32) error {
 	return nil
 }
 
+// checkLeader is checkLeaderLocked for a client that knows no epoch.
+func (p *partition) checkLeader(node int32) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.checkLeaderLocked(node, -1)
+}
+
 // highWatermarkLocked is the end of what consumers may read. Followers hold what the leader holds, so it is the log's end.
 func (p *partition) highWatermarkLocked() int64 { return p.log.End() }
 

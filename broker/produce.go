@@ -91,6 +91,9 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	refused := checkRecords(batch, cfg, now, p)
 	var verified *storage.Verification
 	if batch.Transactional() {
+		if err := part.checkLeader(r.node.id); err != nil {
+			return err
+		}
 		if verified, err = r.verify(part, supportOf(req.Version, 12), *req.TransactionID, batch); err != nil {
 			return err
 		}

@@ -32,22 +32,22 @@ func supportOf(version, newest int16) txnSupport {
 // verify asks the coordinator about a batch that may be the first of its transaction in this partition, and adds the partition where the client
 // leaves that to the broker.
 func (r *request) verify(part *partition, support txnSupport, id string, b records.Batch) (*storage.Verification, error) {
-	part.mu.Lock()
-	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
-		part.mu.Unlock()
-		return nil, err
-	}
-	v := part.log.Verify(b.ProducerID(), b.ProducerEpoch(), b.BaseSequence(), support == adds)
-	part.mu.Unlock()
-	if v == nil {
-		return nil, nil // it is not the first
-	}
-	if support != adds && !r.node.cluster.property().Bool("transaction.partition.verification.enable") {
-		return storage.Unverified, nil
-	}
-	p := txns.Partition{Topic: part.topic.name, Partition: part.index}
 	producer := txns.Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch()}
-	err := r.patiently(support, id, func() *kerr.Error { return r.askCoordinator(support, id, producer, p) })
+	p := txns.Partition{Topic: part.topic.name, Partition: part.index}
+	var v *storage.Verification
+	err := r.patiently(support, id, func() *kerr.Error {
+		part.mu.Lock()
+		v = part.log.Verify(producer.ID, producer.Epoch, b.BaseSequence(), support == adds) // anew each time: a marker ends it
+		part.mu.Unlock()
+		switch {
+		case v == nil: // it is not the first
+			return nil
+		case support != adds && !r.node.cluster.property().Bool("transaction.partition.verification.enable"):
+			v = storage.Unverified
+			return nil
+		}
+		return r.askCoordinator(support, id, producer, p)
+	})
 	switch err {
 	case nil:
 		return v, nil

@@ -16,7 +16,9 @@ func (l *Log) learn(b records.Batch, now int64) {
 		p = newProducer(b.ProducerEpoch())
 		l.producers[id] = p
 	}
-	delete(l.txns.verifying, id)
+	if !l.txns.verifying[id].survives(b) {
+		delete(l.txns.verifying, id)
+	}
 	first, commit := p.apply(b, now)
 	switch {
 	case first == NoOffset:

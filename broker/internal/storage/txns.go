@@ -81,6 +81,7 @@ func (l *Log) AppendAborted(dst []Aborted, from, to int64) []Aborted {
 // Verification stands for a transaction of which a batch is about to be appended, from before its coordinator is asked until the batch is appended. A
 // marker that is written in between ends it, so that no batch comes after the end of its transaction (KIP-890).
 type Verification struct {
+	epoch  int16
 	begins bool  // the transaction begins with this batch, rather than having been announced
 	lowest int32 // the lowest sequence number that was tried
 }
@@ -92,8 +93,8 @@ func (l *Log) Verify(producer int64, epoch int16, sequence int32, begins bool) *
 		return nil
 	}
 	v := l.txns.verifying[producer]
-	if v == nil {
-		v = &Verification{lowest: math.MaxInt32}
+	if v == nil || v.epoch != epoch {
+		v = &Verification{epoch: epoch, lowest: math.MaxInt32}
 		if l.txns.verifying == nil {
 			l.txns.verifying = make(map[int64]*Verification)
 		}
@@ -101,6 +102,12 @@ func (l *Log) Verify(producer int64, epoch int16, sequence int32, begins bool) *
 	}
 	v.begins, v.lowest = begins, min(v.lowest, sequence)
 	return v
+}
+
+// survives says whether a marker is of another transaction: the one before, whose marker has the epoch that the next begins with where each
+// transaction has an epoch of its own.
+func (v *Verification) survives(b records.Batch) bool {
+	return v != nil && b.Control() && v.begins && v.epoch >= b.ProducerEpoch()
 }
 
 // Unverified lets batches of transactions be appended that nobody has asked their coordinator about (transaction.partition.verification.enable=false).

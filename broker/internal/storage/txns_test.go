@@ -222,6 +222,12 @@ func TestNothingIsAppendedToATransactionThatNobodyVerified(t *testing.T) {
 	refused(transactional(1, 0, 1, 1), nil, nil)
 	refused(sequenced(1, 0, 2, 1, 1), nil, ErrTxnState) // outside of its own transaction
 	refused(transactional(1, 1, 0, 1), nil, ErrTxnState)
+	v = l.Verify(4, 1, 0, true)
+	mark(t, l, Marker{Producer: 4, Epoch: 1, Bumped: true}) // of the transaction before
+	refused(transactional(4, 1, 0, 1), v, nil)
+	v = l.Verify(5, 1, 0, true)
+	mark(t, l, Marker{Producer: 5, Epoch: 2, Bumped: true}) // its own
+	refused(transactional(5, 1, 0, 1), v, ErrTxnState)
 	v = l.Verify(2, 0, 7, true)
 	refused(transactional(2, 0, 7, 1), v, ErrOutOfOrderSequence) // begins in the middle
 	v = l.Verify(3, 0, 7, false)

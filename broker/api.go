@@ -44,6 +44,16 @@ func init() {
 		kmsg.IncrementalAlterConfigs: {0, 1, false, handleIncrementalAlterConfigs},
 		kmsg.SASLHandshake:           {0, 1, false, handleSASLHandshake},
 		kmsg.SASLAuthenticate:        {0, 2, false, handleSASLAuthenticate},
+		kmsg.DescribeACLs:            {1, 3, false, handleDescribeACLs},
+		kmsg.CreateACLs:              {1, 3, false, handleCreateACLs},
+		kmsg.DeleteACLs:              {1, 3, false, handleDeleteACLs},
+
+		kmsg.CreateDelegationToken:        {1, 3, false, handleCreateDelegationToken},
+		kmsg.RenewDelegationToken:         {1, 2, false, handleRenewDelegationToken},
+		kmsg.ExpireDelegationToken:        {1, 2, false, handleExpireDelegationToken},
+		kmsg.DescribeDelegationToken:      {1, 3, false, handleDescribeDelegationToken},
+		kmsg.DescribeUserSCRAMCredentials: {0, 0, false, handleDescribeUserSCRAMCredentials},
+		kmsg.AlterUserSCRAMCredentials:    {0, 0, false, handleAlterUserSCRAMCredentials},
 
 		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
 		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},

@@ -52,6 +52,25 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		}
 	case *kmsg.ListGroupsResponse:
 		resp.ErrorCode = code
+	case *kmsg.DescribeACLsResponse:
+		resp.ErrorCode = code
+	case *kmsg.CreateACLsResponse:
+		for range req.(*kmsg.CreateACLsRequest).Creations {
+			resp.Results = append(resp.Results, kmsg.CreateACLsResponseResult{ErrorCode: code})
+		}
+	case *kmsg.DeleteACLsResponse:
+		for range req.(*kmsg.DeleteACLsRequest).Filters {
+			resp.Results = append(resp.Results, kmsg.DeleteACLsResponseResult{ErrorCode: code})
+		}
+	case *kmsg.DescribeUserSCRAMCredentialsResponse:
+		resp.ErrorCode = code
+	case *kmsg.AlterUserSCRAMCredentialsResponse:
+		for _, u := range req.(*kmsg.AlterUserSCRAMCredentialsRequest).Upsertions {
+			resp.Results = append(resp.Results, kmsg.AlterUserSCRAMCredentialsResponseResult{User: u.Name, ErrorCode: code})
+		}
+		for _, d := range req.(*kmsg.AlterUserSCRAMCredentialsRequest).Deletions {
+			resp.Results = append(resp.Results, kmsg.AlterUserSCRAMCredentialsResponseResult{User: d.Name, ErrorCode: code})
+		}
 	case *kmsg.SASLHandshakeResponse:
 		resp.ErrorCode = code
 	case *kmsg.SASLAuthenticateResponse:

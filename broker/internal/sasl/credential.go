@@ -50,7 +50,9 @@ type Credential struct {
 }
 
 // Format prints no secret.
-func (c Credential) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "credential(%d iterations)", c.Iterations) }
+func (c Credential) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "credential(%d iterations)", c.Iterations)
+}
 
 // NewCredential derives a credential from what a client has made of the password (RFC 5802, SaltedPassword).
 func (s Scram) NewCredential(salt, saltedPassword []byte, iterations int) Credential {

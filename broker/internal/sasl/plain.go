@@ -9,7 +9,9 @@ import (
 // NewPlain starts PLAIN. check says whether a password is a user's.
 func NewPlain(check func(user, password string) bool) Exchange { return &plain{check: check} }
 
-type plain struct{ check func(user, password string) bool }
+type plain struct {
+	check func(user, password string) bool
+}
 
 // Next takes the only message: an authorization id, the user and the password, with NULs between them.
 func (p *plain) Next(message []byte) ([]byte, *Identity, error) {

@@ -83,6 +83,9 @@ func (c Cluster) inspectRegistry(bad, doubtful func(string, ...any)) {
 	if len(r.URLs) == 0 && (secrets || r.Username != "") {
 		bad("Registry has credentials and no URLs")
 	}
+	if r.Timeout < 0 {
+		bad("Registry.Timeout is negative; leave it out for 5 s")
+	}
 	clear := false
 	for i, s := range r.URLs {
 		u, err := url.Parse(s)

@@ -52,7 +52,12 @@ func (a *attempt) decide(err error, now time.Time) decision {
 	}
 	var permanent *permanentError
 	var retryable *serde.RetryableError
+	var access *serde.AccessError
 	switch {
+	case errors.Is(err, ErrDecode) && errors.As(err, &access):
+		// Every record would fail alike until somebody gives other credentials: the group stops where it is, and says so.
+		e.fail(fmt.Errorf("decode %s[%d]@%d: %w", a.src.Topic, a.src.Partition, a.src.Offset, access.Err))
+		return decision{fate: fateCut, err: err}
 	case errors.Is(err, ErrDecode) && errors.As(err, &retryable):
 		// The registry is away. That says nothing about the record: it waits, and does not die.
 		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.number, err)}

@@ -53,3 +53,12 @@ func (e *RetryableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *RetryableError) Unwrap() error { return e.Err }
+
+// AccessError marks a failure that no retry and no other record will end, but only a person: the registry refuses the credentials. A group that meets it
+// while it decodes stops with it; nothing is dead-lettered and nothing is committed past the record.
+type AccessError struct{ Err error }
+
+func (e *AccessError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *AccessError) Unwrap() error { return e.Err }

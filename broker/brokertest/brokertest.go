@@ -15,6 +15,7 @@ import (
 // Cluster is a cluster that lives as long as its test. It is asked and told to fail by the methods of [broker.Cluster].
 type Cluster struct {
 	*broker.Cluster
+	inMemory bool
 }
 
 // Option changes what [New] starts.
@@ -76,7 +77,7 @@ func New(t testing.TB, opts ...Option) *Cluster {
 		t.Logf("log of the reference broker:\n%s", logged)
 		t.Logf("the reference broker held:\n%s", held.Bytes())
 	})
-	return &Cluster{Cluster: cluster}
+	return &Cluster{Cluster: cluster, inMemory: cfg.Network != nil}
 }
 
 // inBubble says whether the test runs in a bubble of testing/synctest. The package does not tell; but time in a bubble begins with the year 2000.
@@ -84,7 +85,11 @@ func inBubble() bool { return time.Now().Year() < 2020 }
 
 // SDK returns the settings with which the SDK reaches the cluster and its schema registry.
 func (c *Cluster) SDK() sordini.Cluster {
-	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true, Registry: sordini.Registry{URLs: []string{c.RegistryURL()}}}
+	registry := sordini.Registry{URLs: []string{c.RegistryURL()}}
+	if c.inMemory {
+		registry.Dial = c.Dial
+	}
+	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true, Registry: registry}
 }
 
 // syncBuffer holds the end of what is written to it.

@@ -29,9 +29,11 @@ func TestAServiceLinksFewModules(t *testing.T) {
 	}
 }
 
-func TestAServiceLinksNothingOfTests(t *testing.T) {
+// TestAServiceLinksNothingThatItDoesNotUse: nothing of tests, and with JSON alone nothing of the schema registry.
+func TestAServiceLinksNothingThatItDoesNotUse(t *testing.T) {
 	for _, p := range list(t, `{{.ImportPath}}`) {
-		for _, bad := range []string{"testing", "github.com/sordini-go/sordini/broker", "github.com/sordini-go/sordini/consumer/consumertest"} {
+		for _, bad := range []string{"testing", "github.com/sordini-go/sordini/broker", "github.com/sordini-go/sordini/consumer/consumertest",
+			"github.com/sordini-go/sordini/serde/registry", "github.com/sordini-go/sordini/serde/avro"} {
 			if p == bad || strings.HasPrefix(p, bad+"/") {
 				t.Errorf("a service links %s", p)
 			}

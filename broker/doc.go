@@ -34,10 +34,10 @@
 //
 //   - A follower holds what its leader holds at once: nothing is lost when a leader dies, and a broker that is killed is replaced at once, not after
 //     its session.
-//   - Transactions, security, quotas, share groups, compaction, offset expiry and a data directory are not there yet.
+//   - Security, quotas, share groups, compaction, offset expiry and a data directory are not there yet.
 //   - Compressed batches are opened on compacted topics only, so a malformed record inside one is found by its consumer. A topic with a
 //     compression.type of its own gets batches as they were sent.
-//   - Kafka's own topics (__consumer_offsets) are not shown.
+//   - Kafka's own topics (__consumer_offsets, __transaction_state) are not shown.
 //   - Settings of brokers are altered for the whole cluster, not for one broker.
 //   - A request may have about a million elements in its arrays, however few bytes they take.
 //

@@ -14,7 +14,7 @@ import (
 // dumpRecords is how many records of each partition a dump shows, the newest.
 const dumpRecords = 20
 
-// Dump writes what the cluster holds, for a person to read: brokers, partitions with their newest records, groups with members and offsets.
+// Dump writes what the cluster holds, for a person to read: brokers, partitions with their newest records, groups with members and offsets, transactions.
 func (c *Cluster) Dump(w io.Writer) {
 	for _, n := range c.nodes {
 		fmt.Fprintf(w, "broker %d %s %s\n", n.id, n.addr(), n.condition())
@@ -32,6 +32,9 @@ func (c *Cluster) Dump(w io.Writer) {
 	}
 	for _, g := range c.groups.Groups() {
 		c.dumpGroup(w, g, topics)
+	}
+	for _, t := range c.Transactions() {
+		c.dumpTransaction(w, t)
 	}
 }
 

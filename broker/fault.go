@@ -14,12 +14,14 @@ import (
 // Fault says which requests go wrong and how. What is left zero matches every request; all that is given must match. A fault that does nothing only
 // counts, which is how a test waits for a request.
 type Fault struct {
-	API        API
-	Broker     int32   // node id of the broker that the request came to
-	ClientID   string  // of the request's header
-	Group      string  // one that the request names
-	Topic      string  // one that the request names
-	Partitions []int32 // of Topic, or of any topic; matches nothing in a request that names topics only
+	API      API
+	Broker   int32  // node id of the broker that the request came to
+	ClientID string // of the request's header
+	Group    string // one that the request names
+	// TransactionalID is one that the request names.
+	TransactionalID string
+	Topic           string  // one that the request names
+	Partitions      []int32 // of Topic, or of any topic; matches nothing in a request that names topics only
 
 	// Count is how many requests the fault takes before it is used up. Default: no limit.
 	Count int
@@ -149,6 +151,9 @@ func (f *Fault) matches(r *request) bool {
 		return false
 	}
 	if f.Group != "" && !slices.Contains(r.groups(), f.Group) {
+		return false
+	}
+	if f.TransactionalID != "" && !slices.Contains(r.transactionalIDs(), f.TransactionalID) {
 		return false
 	}
 	if f.Topic == "" && f.Partitions == nil {

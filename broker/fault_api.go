@@ -41,6 +41,15 @@ const (
 	APICreatePartitions        = 1 + API(kmsg.CreatePartitions)
 	APIDeleteGroups            = 1 + API(kmsg.DeleteGroups)
 	APIIncrementalAlterConfigs = 1 + API(kmsg.IncrementalAlterConfigs)
+	APIAddPartitionsToTxn      = 1 + API(kmsg.AddPartitionsToTxn)
+	APIAddOffsetsToTxn         = 1 + API(kmsg.AddOffsetsToTxn)
+	APIEndTxn                  = 1 + API(kmsg.EndTxn)
+	// APIWriteTxnMarkers is also what transaction coordinators send to the leaders of partitions.
+	APIWriteTxnMarkers         = 1 + API(kmsg.WriteTxnMarkers)
+	APITxnOffsetCommit         = 1 + API(kmsg.TxnOffsetCommit)
+	APIDescribeProducers       = 1 + API(kmsg.DescribeProducers)
+	APIDescribeTransactions    = 1 + API(kmsg.DescribeTransactions)
+	APIListTransactions        = 1 + API(kmsg.ListTransactions)
 	APIOffsetDelete            = 1 + API(kmsg.OffsetDelete)
 	APIDescribeCluster         = 1 + API(kmsg.DescribeCluster)
 	APIConsumerGroupHeartbeat  = 1 + API(kmsg.ConsumerGroupHeartbeat)
@@ -134,6 +143,31 @@ func (r *request) targets() (ts []target) {
 				each(r.topicName(t.Topic, t.TopicID), t.Partitions)
 			}
 		}
+	case *kmsg.AddPartitionsToTxnRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
+		}
+		for _, txn := range req.Transactions {
+			for _, t := range txn.Topics {
+				each(t.Topic, t.Partitions)
+			}
+		}
+	case *kmsg.WriteTxnMarkersRequest:
+		for _, m := range req.Markers {
+			for _, t := range m.Topics {
+				each(t.Topic, t.Partitions)
+			}
+		}
+	case *kmsg.TxnOffsetCommitRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
+			}
+		}
+	case *kmsg.DescribeProducersRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
+		}
 	case *kmsg.MetadataRequest:
 		for _, t := range req.Topics {
 			whole(t.Topic, t.TopicID)
@@ -183,6 +217,10 @@ func (r *request) groups() []string {
 			return nil
 		}
 		return append(req.CoordinatorKeys, req.CoordinatorKey)
+	case *kmsg.AddOffsetsToTxnRequest:
+		return []string{req.Group}
+	case *kmsg.TxnOffsetCommitRequest:
+		return []string{req.Group}
 	case *kmsg.DescribeGroupsRequest:
 		return req.Groups
 	case *kmsg.DeleteGroupsRequest:
@@ -197,4 +235,37 @@ func (r *request) groups() []string {
 		return names
 	}
 	return []string{groupOf(r.msg)}
+}
+
+// transactionalIDs returns the transactional ids that a request names.
+func (r *request) transactionalIDs() []string {
+	switch req := r.msg.(type) {
+	case *kmsg.ProduceRequest:
+		if req.TransactionID != nil {
+			return []string{*req.TransactionID}
+		}
+	case *kmsg.InitProducerIDRequest:
+		if req.TransactionalID != nil {
+			return []string{*req.TransactionalID}
+		}
+	case *kmsg.FindCoordinatorRequest:
+		if req.CoordinatorType == coordinatesTxn {
+			return append(req.CoordinatorKeys, req.CoordinatorKey)
+		}
+	case *kmsg.AddPartitionsToTxnRequest:
+		ids := []string{req.TransactionalID}
+		for _, t := range req.Transactions {
+			ids = append(ids, t.TransactionalID)
+		}
+		return ids
+	case *kmsg.AddOffsetsToTxnRequest:
+		return []string{req.TransactionalID}
+	case *kmsg.EndTxnRequest:
+		return []string{req.TransactionalID}
+	case *kmsg.TxnOffsetCommitRequest:
+		return []string{req.TransactionalID}
+	case *kmsg.DescribeTransactionsRequest:
+		return req.TransactionalIDs
+	}
+	return nil
 }

@@ -79,6 +79,18 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		resp.ErrorCode = code
 	case *kmsg.InitProducerIDResponse:
 		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	case *kmsg.AddOffsetsToTxnResponse:
+		resp.ErrorCode = code
+	case *kmsg.EndTxnResponse:
+		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	case *kmsg.ListTransactionsResponse:
+		resp.ErrorCode = code
+	case *kmsg.DescribeTransactionsResponse:
+		for _, id := range req.(*kmsg.DescribeTransactionsRequest).TransactionalIDs {
+			s := kmsg.NewDescribeTransactionsResponseTransactionState()
+			s.TransactionalID, s.ErrorCode = id, code
+			resp.TransactionStates = append(resp.TransactionStates, s)
+		}
 	case *kmsg.DescribeClusterResponse:
 		resp.ErrorCode = code
 	default:

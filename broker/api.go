@@ -55,6 +55,7 @@ func init() {
 		kmsg.DescribeUserSCRAMCredentials: {0, 0, false, handleDescribeUserSCRAMCredentials},
 		kmsg.AlterUserSCRAMCredentials:    {0, 0, false, handleAlterUserSCRAMCredentials},
 
+		kmsg.ListConfigResources:     {0, 1, false, handleListConfigResources},
 		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
 		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},
 

@@ -90,8 +90,12 @@ type Cluster struct {
 	topics    map[string]*topic
 	topicByID map[topicID]*topic
 	collapsed map[string]string // see collapse
-	settings  settings.Broker
-	closed    bool
+	settings  settings.Broker   // of all brokers
+
+	groupSettings, clientMetrics map[string]map[string]string // by name
+	groupConfigs                 atomic.Pointer[groupConfigs] // see tellGroupsLocked
+
+	closed bool
 }
 
 // Start starts a cluster and returns when every broker listens. Whoever starts one closes it.
@@ -138,8 +142,12 @@ func Start(cfg Config) (*Cluster, error) {
 		topicByID:  make(map[topicID]*topic),
 		collapsed:  make(map[string]string),
 		settings:   values,
+
+		groupSettings: make(map[string]map[string]string),
+		clientMetrics: make(map[string]map[string]string),
 	}
 	c.coordinators.changed = make(chan struct{})
+	c.tellGroupsLocked()
 	c.groups = c.newGroups()
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()

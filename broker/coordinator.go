@@ -190,13 +190,11 @@ func (c *Cluster) newGroups() *groups.Manager {
 		MaxSize:               p.Int("group.max.size"),
 		Topics:                c.listTopics,
 		Consumer: groups.ConsumerConfig{
-			Session:            p.Millis("group.consumer.session.timeout.ms"),
-			Heartbeat:          p.Millis("group.consumer.heartbeat.interval.ms"),
-			AssignmentInterval: p.Millis("group.consumer.assignment.interval.ms"),
-			MaxSize:            p.Int("group.consumer.max.size"),
-			Migration:          migrations[p.String("group.consumer.migration.policy")],
+			MaxSize:   p.Int("group.consumer.max.size"),
+			Migration: migrations[p.String("group.consumer.migration.policy")],
 		},
-		Changed: c.watchers.notify,
-		Logger:  c.log,
+		ConsumerOf: c.consumerConfig,
+		Changed:    c.watchers.notify,
+		Logger:     c.log,
 	})
 }

@@ -38,7 +38,8 @@
 //   - Compressed batches are opened on compacted topics only, so a malformed record inside one is found by its consumer. A topic with a
 //     compression.type of its own gets batches as they were sent.
 //   - Kafka's own topics (__consumer_offsets, __transaction_state) are not shown.
-//   - Settings of brokers are altered for the whole cluster, not for one broker.
+//   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A
+//     topic's default that is altered for one broker alone is shown and not applied.
 //   - A request may have about a million elements in its arrays, however few bytes they take.
 //
 // Where Kafka has a defect of its own (a produce request without any records is never answered, a negative fetch size is an unknown error), the

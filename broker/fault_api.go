@@ -54,6 +54,7 @@ const (
 	APIDescribeCluster         = 1 + API(kmsg.DescribeCluster)
 	APIConsumerGroupHeartbeat  = 1 + API(kmsg.ConsumerGroupHeartbeat)
 	APIConsumerGroupDescribe   = 1 + API(kmsg.ConsumerGroupDescribe)
+	APIListConfigResources     = 1 + API(kmsg.ListConfigResources)
 	APIDescribeTopicPartitions = 1 + API(kmsg.DescribeTopicPartitions)
 )
 

@@ -93,6 +93,8 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		}
 	case *kmsg.DescribeClusterResponse:
 		resp.ErrorCode = code
+	case *kmsg.ListConfigResourcesResponse:
+		resp.ErrorCode = code
 	default:
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sordini-go/sordini/broker/internal/settings"
 )
 
 // node is one broker of the cluster.
@@ -17,7 +19,10 @@ type node struct {
 	port    int32
 
 	sessions fetchSessions
-	skew     atomic.Int64 // what the broker's clock is ahead by, nanoseconds
+	settings atomic.Pointer[settings.Broker]
+	altered  map[string]string // settings of this broker alone; the cluster's lock guards it
+	loggers  map[string]string // levels; the cluster's lock guards it
+	skew     atomic.Int64      // what the broker's clock is ahead by, nanoseconds
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
@@ -30,7 +35,9 @@ type node struct {
 }
 
 func newNode(c *Cluster, id int32) *node {
-	n := &node{id: id, cluster: c, conns: make(map[*conn]struct{}), resumed: make(chan struct{}), freed: make(chan struct{}, 1)}
+	n := &node{id: id, cluster: c, loggers: newLoggers(), conns: make(map[*conn]struct{}), resumed: make(chan struct{}), freed: make(chan struct{}, 1)}
+	all := c.property()
+	n.settings.Store(&all)
 	close(n.resumed)
 	return n
 }

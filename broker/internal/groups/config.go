@@ -54,6 +54,10 @@ type Config struct {
 	Topics func() []Topic
 	// Consumer has the settings of consumer groups.
 	Consumer ConsumerConfig
+	// ConsumerOf returns the settings of one consumer group, made of those for all
+	// of them, which it is given; a size or a policy of its own is not looked at.
+	// It is called with the coordinator's lock held, and must not call back. Nil: no group has settings of its own.
+	ConsumerOf func(group string, all ConsumerConfig) ConsumerConfig
 	// Changed is called after each request and timer, which may have changed what
 	// [Manager.Group] and [Manager.Offsets] say. It must not block. Nil: nothing
 	// is.
@@ -125,6 +129,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Consumer.Heartbeat == 0 {
 		c.Consumer.Heartbeat = 5 * time.Second
+	}
+	if c.ConsumerOf == nil {
+		c.ConsumerOf = func(_ string, all ConsumerConfig) ConsumerConfig { return all }
 	}
 	if c.Changed == nil {
 		c.Changed = func() {}

@@ -265,13 +265,16 @@ func (c *consumer) assignor() string {
 	return best
 }
 
+// settings returns the settings of this group.
+func (c *consumer) settings() ConsumerConfig { return c.m.cfg.ConsumerOf(c.g.name, c.m.cfg.Consumer) }
+
 // assign computes the target assignment of the current epoch, unless the last
 // one is too recent.
 func (c *consumer) assign() {
 	if c.assignmentEpoch >= c.epoch {
 		return
 	}
-	if wait := c.m.cfg.Consumer.AssignmentInterval; wait > 0 && !c.assignedAt.IsZero() && time.Since(c.assignedAt) < wait {
+	if wait := c.settings().AssignmentInterval; wait > 0 && !c.assignedAt.IsZero() && time.Since(c.assignedAt) < wait {
 		return
 	}
 	spec := assignorSpec{partitions: make(map[topicID]int32)}

@@ -95,11 +95,12 @@ func (m *Manager) consumerBeat(client Client, req *kmsg.ConsumerGroupHeartbeatRe
 	m.adopt(req.Group, c)
 	c.assign()
 	c.lead(mb, reads, changed)
-	c.beat(mb, m.cfg.Consumer.Session)
+	set := c.settings()
+	c.beat(mb, set.Session)
 	c.announce()
 
 	resp := &kmsg.ConsumerGroupHeartbeatResponse{
-		MemberID: kmsg.StringPtr(mb.id), MemberEpoch: mb.epoch, HeartbeatIntervalMillis: int32(m.cfg.Consumer.Heartbeat.Milliseconds()),
+		MemberID: kmsg.StringPtr(mb.id), MemberEpoch: mb.epoch, HeartbeatIntervalMillis: int32(set.Heartbeat.Milliseconds()),
 	}
 	full := req.RebalanceTimeoutMillis != -1 && (req.SubscribedTopicNames != nil || req.SubscribedTopicRegex != nil) && req.Topics != nil
 	if req.MemberEpoch == 0 || full || !maps.Equal(before.assigned, mb.assigned) {

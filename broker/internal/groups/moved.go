@@ -76,7 +76,7 @@ func (c *consumer) reload() {
 	c.refresh = true
 	for _, mb := range c.members {
 		c.unset(mb)
-		c.beat(mb, c.m.cfg.Consumer.Session)
+		c.beat(mb, c.settings().Session)
 		if mb.state == unrevoked && mb.classic == nil {
 			c.awaitRevocation(mb)
 		}

@@ -30,9 +30,9 @@ var Topics = sorted([]Def{
 	{Name: "file.delete.delay.ms", Kind: Long, Default: "60000", Synonyms: []string{"log.segment.delete.delay.ms"}, max: maxLong},
 	{Name: "flush.messages", Kind: Long, Default: maxLongS, Synonyms: []string{"log.flush.interval.messages"}, min: 1, max: maxLong},
 	{Name: "flush.ms", Kind: Long, Default: maxLongS, Synonyms: []string{"log.flush.interval.ms"}, max: maxLong},
-	{Name: "follower.replication.throttled.replicas", Kind: List},
+	{Name: "follower.replication.throttled.replicas", Kind: List, replicas: true},
 	{Name: "index.interval.bytes", Kind: Int, Default: "4096", Synonyms: []string{"log.index.interval.bytes"}, max: maxInt},
-	{Name: "leader.replication.throttled.replicas", Kind: List},
+	{Name: "leader.replication.throttled.replicas", Kind: List, replicas: true},
 	{Name: "local.retention.bytes", Kind: Long, Default: "-2", Synonyms: []string{"log.local.retention.bytes"}, min: -2, max: maxLong},
 	{Name: "local.retention.ms", Kind: Long, Default: "-2", Synonyms: []string{"log.local.retention.ms"}, min: -2, max: maxLong},
 	{Name: "max.compaction.lag.ms", Kind: Long, Default: maxLongS, Synonyms: []string{"log.cleaner.max.compaction.lag.ms"}, min: 1, max: maxLong},
@@ -56,9 +56,9 @@ var Topics = sorted([]Def{
 	{Name: "unclean.leader.election.enable", Kind: Boolean, Default: "false", Synonyms: []string{"unclean.leader.election.enable"}},
 })
 
-// Brokers defines the settings of a broker that the reference broker knows, sorted by name: those that topics fall back to and those that it acts
-// upon itself. A setting that would have no effect is not known, so that nobody relies on it.
-var Brokers = sorted(append(synonymDefs(), []Def{
+// Brokers defines the settings of a broker, sorted by name: those that the reference broker acts upon, which stand here, those that topics fall back
+// to, and all others that Kafka 4.3.1 lists, which have no effect (see [Def]'s Inert).
+var Brokers = listed(append(synonymDefs(), []Def{
 	{Name: "add.partitions.to.txn.retry.backoff.max.ms", Kind: Int, Default: "100", ReadOnly: true, max: maxInt},
 	{Name: "auto.create.topics.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "broker.session.timeout.ms", Kind: Int, Default: "9000", ReadOnly: true, min: 1, max: maxInt},
@@ -68,14 +68,12 @@ var Brokers = sorted(append(synonymDefs(), []Def{
 	{Name: "default.replication.factor", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "delete.topic.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "fetch.max.bytes", Kind: Int, Default: "57671680", ReadOnly: true, min: 1024, max: maxInt},
-	// Kafka's default is 1000, to compute fewer assignments; a test would only wait for it.
-	{Name: "group.consumer.assignment.interval.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
+	{Name: "group.consumer.assignment.interval.ms", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
 	{Name: "group.consumer.heartbeat.interval.ms", Kind: Int, Default: "5000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.migration.policy", Kind: String, Default: "bidirectional", ReadOnly: true, oneOf: migrations},
 	{Name: "group.consumer.session.timeout.ms", Kind: Int, Default: "45000", ReadOnly: true, min: 1, max: maxInt},
-	// Kafka's default is 3000, so that the members of a group that starts are gathered; a test would only wait for it.
-	{Name: "group.initial.rebalance.delay.ms", Kind: Int, Default: "0", ReadOnly: true, max: maxInt},
+	{Name: "group.initial.rebalance.delay.ms", Kind: Int, Default: "3000", ReadOnly: true, max: maxInt},
 	{Name: "group.max.session.timeout.ms", Kind: Int, Default: "1800000", ReadOnly: true, max: maxInt},
 	{Name: "group.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.min.session.timeout.ms", Kind: Int, Default: "6000", ReadOnly: true, max: maxInt},

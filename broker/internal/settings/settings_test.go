@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDefaultsKeepTheirOwnRules(t *testing.T) {
-	for _, defs := range [][]Def{Topics, Brokers} {
+	for _, defs := range [][]Def{Topics, Brokers, Groups, ClientMetrics} {
 		for i := range defs {
 			d := &defs[i]
 			if i > 0 && defs[i-1].Name >= d.Name {
@@ -88,11 +89,11 @@ func TestUnknownSettingsAreRefused(t *testing.T) {
 	if _, err := NewBroker(map[string]string{"message.max.byts": "1"}); !isUnknown(err) {
 		t.Errorf("broker: %v", err)
 	}
+	if err := CheckGroup(map[string]string{"nope": "1"}, Broker{}); !isUnknown(err) {
+		t.Errorf("group: %v", err)
+	}
 	if _, err := ParseTopic(map[string]string{"retention": "1"}, Broker{}); !isUnknown(err) {
 		t.Errorf("topic: %v", err)
-	}
-	if _, err := (Broker{}).With(map[string]string{"nope": "1"}); !isUnknown(err) {
-		t.Errorf("altered: %v", err)
 	}
 }
 
@@ -106,14 +107,30 @@ func TestAlteredSettingComesBeforeTheStatic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = b.With(map[string]string{"message.max.bytes": "3000"}); err != nil {
-		t.Fatal(err)
-	}
+	b = b.With(map[string]string{"message.max.bytes": "3000"})
 	if n := b.Int("message.max.bytes"); n != 3000 {
 		t.Errorf("value %d", n)
 	}
 	vs := b.Values("message.max.bytes")
 	if len(vs) != 3 || vs[0].Source != FromBrokerDefault || vs[1].Source != FromFile || vs[2].Source != FromDefault {
 		t.Errorf("values %+v", vs)
+	}
+}
+
+// What stands in this package must not say otherwise than Kafka's list, except where it says why.
+func TestWhatIsActedUponIsAsKafkaHasIt(t *testing.T) {
+	for line := range strings.Lines(brokers) {
+		listed := parseDef(strings.Fields(line))
+		d, ok := Lookup(Brokers, listed.Name)
+		if !ok {
+			t.Errorf("%s is not known", listed.Name)
+			continue
+		}
+		if d.Kind != listed.Kind || d.Default != listed.Default || d.Unset != listed.Unset || d.ReadOnly != listed.ReadOnly || d.Scope != listed.Scope {
+			t.Errorf("%s: %+v, listed is %+v", d.Name, *d, listed)
+		}
+	}
+	if _, ok := Lookup(Brokers, "message.max.bytes"); !ok || len(Brokers) != 340 {
+		t.Errorf("%d settings", len(Brokers))
 	}
 }

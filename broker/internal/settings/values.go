@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,9 @@ const (
 	FromBrokerDefault Source = 3 // DYNAMIC_DEFAULT_BROKER_CONFIG
 	FromFile          Source = 4 // STATIC_BROKER_CONFIG
 	FromDefault       Source = 5 // DEFAULT_CONFIG
+	FromLogger        Source = 6 // DYNAMIC_BROKER_LOGGER_CONFIG
+	FromClientMetrics Source = 7 // CLIENT_METRICS_CONFIG
+	FromGroup         Source = 8 // GROUP_CONFIG
 )
 
 // Value is a setting's value and where it was found.
@@ -29,61 +33,180 @@ type Value struct {
 	Source Source
 }
 
-// Broker holds the values of a broker's settings. It is not safe for concurrent use.
+// Broker holds the values of the brokers' settings. It is immutable: what alters it returns a copy.
 type Broker struct {
-	Static  map[string]string // given at the start
-	Dynamic map[string]string // altered since, for the whole cluster
+	static  map[string]string // given at the start
+	dynamic map[string]string // altered since, for all brokers
+	node    map[string]string // altered since, for this broker; see Of
+
+	resolved map[string]string // of those that have an effect and a value, canonical
 }
 
-// NewBroker checks the values that a broker is started with.
+// NewBroker checks the values that the brokers are started with.
 func NewBroker(static map[string]string) (Broker, error) {
 	for _, name := range slices.Sorted(maps.Keys(static)) {
 		d, ok := Lookup(Brokers, name)
 		if !ok {
-			return Broker{}, fmt.Errorf("broker property: %w", &UnknownError{Name: name})
+			return Broker{}, fmt.Errorf("broker property: %w", &UnknownError{Of: "broker", Name: name})
 		}
 		if err := d.Check(static[name]); err != nil {
 			return Broker{}, fmt.Errorf("broker property: %w", err)
 		}
 	}
-	return Broker{Static: static, Dynamic: map[string]string{}}, nil
+	b := Broker{static: maps.Clone(deviations)}
+	maps.Copy(b.static, static)
+	return b.resolve(), nil
 }
 
-// With returns a copy in which dynamic settings are replaced, after it has checked them.
-func (b Broker) With(dynamic map[string]string) (Broker, error) {
-	for _, name := range slices.Sorted(maps.Keys(dynamic)) {
-		d, ok := Lookup(Brokers, name)
-		if !ok {
-			return Broker{}, &UnknownError{Name: name}
+// deviations are what brokers are started with where nothing else is said, since a test would only wait: Kafka gathers the members of a group that
+// starts, and computes assignments no more often than each second.
+var deviations = map[string]string{"group.initial.rebalance.delay.ms": "0", "group.consumer.assignment.interval.ms": "0"}
+
+// With returns a copy in which the settings that were altered for all brokers are replaced by some that have been checked, see [CheckDynamic].
+func (b Broker) With(dynamic map[string]string) Broker {
+	b.dynamic = maps.Clone(dynamic)
+	return b.resolve()
+}
+
+// Of returns a copy for one broker: with what it was started with of its own, and what was altered for it.
+func (b Broker) Of(static, altered map[string]string) Broker {
+	if len(static) > 0 {
+		b.static = maps.Clone(b.static)
+		if b.static == nil {
+			b.static = make(map[string]string)
 		}
-		if err := d.Check(dynamic[name]); err != nil {
-			return Broker{}, err
+		maps.Copy(b.static, static)
+	}
+	b.node = maps.Clone(altered)
+	return b.resolve()
+}
+
+// Dynamic returns what was altered for all brokers. It must not be written to.
+func (b Broker) Dynamic() map[string]string { return b.dynamic }
+
+// Own returns what was altered for one broker. It must not be written to.
+func (b Broker) Own() map[string]string { return b.node }
+
+// Names returns the names under which values were given, at the start and since, that Kafka has no setting for.
+func (b Broker) Names() []string {
+	extra := make(map[string]bool)
+	for _, from := range []map[string]string{b.static, b.dynamic, b.node} {
+		for name := range from {
+			if _, ok := Lookup(Brokers, name); !ok {
+				extra[name] = true
+			}
 		}
 	}
-	return Broker{Static: b.Static, Dynamic: dynamic}, nil
+	return slices.Sorted(maps.Keys(extra))
 }
 
-// Values returns what is known of a broker's setting, most important first.
+func (b Broker) resolve() Broker {
+	b.resolved = make(map[string]string)
+	for i := range Brokers {
+		if d := &Brokers[i]; !d.Inert {
+			if v, ok := b.find(d); ok {
+				b.resolved[d.Name] = d.Canonical(v)
+			}
+		}
+	}
+	return b
+}
+
+// find returns the value of one setting.
+func (b Broker) find(d *Def) (string, bool) {
+	for _, from := range []map[string]string{b.node, b.dynamic, b.static} {
+		if v, ok := from[d.Name]; ok {
+			return v, true
+		}
+	}
+	return d.Default, !d.Unset
+}
+
+// Value returns the value of a setting as Kafka writes it, and whether there is one.
+func (b Broker) Value(d *Def) (string, bool) {
+	v, ok := b.find(d)
+	if ok {
+		v = d.Canonical(v)
+	}
+	return v, ok
+}
+
+// Shown returns values for a log, without those that are secrets or may be.
+func Shown(values map[string]string) map[string]string {
+	shown := maps.Clone(values)
+	for name := range shown {
+		base, _ := WithoutListener(name)
+		if d, ok := Lookup(Brokers, base); !ok || d.Sensitive() {
+			shown[name] = "[hidden]"
+		}
+	}
+	return shown
+}
+
+// Values returns what is known of a broker's setting, most important first: its own values, and those of the settings that it stands for
+// (log.retention.hours for log.retention.ms, a setting for the same under a listener's prefix). Kafka has no entry for the latter where the former
+// has none.
 func (b Broker) Values(name string) (vs []Value) {
-	if v, ok := b.Dynamic[name]; ok {
-		vs = append(vs, Value{Name: name, Value: v, Source: FromBrokerDefault})
+	for _, alias := range aliases(name) {
+		for _, from := range []struct {
+			values map[string]string
+			source Source
+		}{{b.node, FromBroker}, {b.dynamic, FromBrokerDefault}, {b.static, FromFile}} {
+			if v, ok := from.values[alias]; ok {
+				vs = append(vs, Value{Name: alias, Value: v, Source: from.source})
+			}
+		}
+		if d, ok := Lookup(Brokers, alias); ok && !d.Unset {
+			vs = append(vs, Value{Name: alias, Value: d.Default, Source: FromDefault})
+		}
 	}
-	if v, ok := b.Static[name]; ok {
-		vs = append(vs, Value{Name: name, Value: v, Source: FromFile})
-	}
-	if d, ok := Lookup(Brokers, name); ok && !d.Unset {
-		vs = append(vs, Value{Name: name, Value: d.Default, Source: FromDefault})
+	for len(vs) > 0 && vs[0].Name != name {
+		vs = vs[1:]
 	}
 	return vs
 }
 
-// Int returns the value of a broker's setting that is a number. The name must be one of [Brokers].
+// finer lists the settings that are one in several units, the most exact one first.
+var finer = [][]string{
+	{"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
+	{"log.roll.ms", "log.roll.hours"},
+	{"log.roll.jitter.ms", "log.roll.jitter.hours"},
+	{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"},
+}
+
+// aliases lists the settings of which a value may be found for another, the most important one first.
+func aliases(name string) []string {
+	for _, group := range finer {
+		if i := slices.Index(group, name); i >= 0 && (i == 0 || group[0] != "log.flush.interval.ms") {
+			return group
+		}
+	}
+	if base, ok := WithoutListener(name); ok {
+		return []string{name, base}
+	}
+	return []string{name}
+}
+
+// WithoutListener strips the prefix of a setting for one listener, such as listener.name.external.ssl.keystore.type.
+func WithoutListener(name string) (base string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "listener.name.")
+	if !ok {
+		return name, false
+	}
+	_, base, ok = strings.Cut(rest, ".")
+	if !ok {
+		return name, false
+	}
+	return base, true
+}
+
+// Int returns the value of a broker's setting that is a number. The name must be one of [Brokers] that has an effect.
 func (b Broker) Int(name string) int {
-	vs := b.Values(name)
-	if len(vs) == 0 {
+	v, ok := b.resolved[name]
+	if !ok {
 		return 0
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(vs[0].Value), 10, 64)
+	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil {
 		panic(fmt.Sprintf("broker setting %s was not checked: %v", name, err))
 	}
@@ -91,58 +214,63 @@ func (b Broker) Int(name string) int {
 }
 
 // Bool returns the value of a broker's setting that is true or false.
-func (b Broker) Bool(name string) bool {
-	vs := b.Values(name)
-	return len(vs) > 0 && vs[0].Value == "true"
-}
+func (b Broker) Bool(name string) bool { return b.resolved[name] == "true" }
 
 // String returns the value of a broker's setting.
-func (b Broker) String(name string) string {
-	if vs := b.Values(name); len(vs) > 0 {
-		return vs[0].Value
-	}
-	return ""
-}
+func (b Broker) String(name string) string { return b.resolved[name] }
 
 // Millis returns the value of a broker's setting that is a time in milliseconds.
 func (b Broker) Millis(name string) time.Duration {
 	return time.Duration(b.Int(name)) * time.Millisecond
 }
 
-// coarser lists what Kafka falls back to where a setting in milliseconds is not given.
-var coarser = map[string][]struct {
-	name string
-	ms   int64
-}{
-	"log.retention.ms": {{"log.retention.minutes", 60_000}, {"log.retention.hours", 3_600_000}},
-	"log.roll.ms":      {{"log.roll.hours", 3_600_000}},
-}
-
-// TopicValue returns the value that holds for a topic.
-func TopicValue(d *Def, overrides map[string]string, b Broker) Value {
-	if vs := TopicValues(d, overrides, b); len(vs) > 0 {
-		return vs[0]
+// unit is how many milliseconds one of a setting's units has.
+func unit(name string) int64 {
+	switch {
+	case strings.HasSuffix(name, ".minutes"):
+		return 60_000
+	case strings.HasSuffix(name, ".hours"):
+		return 3_600_000
 	}
-	return Value{Name: d.Name, Value: d.Default, Source: FromDefault}
+	return 1
 }
 
-// TopicValues returns what is known of a topic's setting, most important first: the topic's own, then the broker's with their defaults. A setting
+// TopicValue returns the value that holds for a topic, and where it comes from.
+func TopicValue(d *Def, overrides map[string]string, b Broker) Value {
+	if v, ok := overrides[d.Name]; ok {
+		return Value{Name: d.Name, Value: d.Canonical(v), Source: FromTopic}
+	}
+	source := FromDefault
+	if vs := TopicValues(d, nil, b); len(vs) > 0 {
+		source = vs[0].Source
+	}
+	for _, s := range d.Synonyms {
+		for _, alias := range aliases(s) {
+			def, ok := Lookup(Brokers, alias)
+			if !ok {
+				continue
+			}
+			v, ok := b.find(def)
+			if !ok {
+				continue
+			}
+			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil && n > 0 && unit(alias) > 1 {
+				v = strconv.FormatInt(n*unit(alias), 10)
+			}
+			return Value{Name: d.Name, Value: d.Canonical(v), Source: source}
+		}
+	}
+	return Value{Name: d.Name, Value: d.Canonical(d.Default), Source: source}
+}
+
+// TopicValues returns what is known of a topic's setting, most important first: the topic's own value, then the broker's with their defaults. A setting
 // that has no counterpart among the broker's, or one without a default, has no entry for its own default; Kafka lists synonyms in the same way.
 func TopicValues(d *Def, overrides map[string]string, b Broker) (vs []Value) {
 	if v, ok := overrides[d.Name]; ok {
-		vs = append(vs, Value{Name: d.Name, Value: v, Source: FromTopic})
+		vs = append(vs, Value{Name: d.Name, Value: d.Canonical(v), Source: FromTopic})
 	}
 	for _, s := range d.Synonyms {
 		vs = append(vs, b.Values(s)...)
-		for _, c := range coarser[s] {
-			if v, ok := b.Static[c.name]; ok {
-				n, _ := strconv.ParseInt(v, 10, 64)
-				if n > 0 {
-					n *= c.ms
-				}
-				vs = append(vs, Value{Name: c.name, Value: strconv.FormatInt(n, 10), Source: FromFile})
-			}
-		}
 	}
 	return vs
 }
@@ -166,15 +294,18 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		d, ok := Lookup(Topics, name)
 		if !ok {
-			return Topic{}, &UnknownError{Name: name, Topic: true}
+			return Topic{}, &UnknownError{Of: "topic", Name: name}
 		}
 		if err := d.Check(overrides[name]); err != nil {
 			return Topic{}, err
 		}
 	}
+	if overrides["remote.storage.enable"] == "true" {
+		return Topic{}, errors.New("Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
+	}
 	get := func(name string) string {
 		d, _ := Lookup(Topics, name)
-		return strings.TrimSpace(TopicValue(d, overrides, b).Value)
+		return TopicValue(d, overrides, b).Value
 	}
 	number := func(name string) int64 {
 		n, err := strconv.ParseInt(get(name), 10, 64)
@@ -189,6 +320,9 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 			return 1<<63 - 1
 		}
 		return time.Duration(n) * time.Millisecond
+	}
+	if from, to := number("min.compaction.lag.ms"), number("max.compaction.lag.ms"); from > to {
+		return Topic{}, fmt.Errorf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", from, to)
 	}
 	policy := SplitList(get("cleanup.policy"))
 	return Topic{

@@ -8,21 +8,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker"
 )
 
 // Cluster is a cluster that lives as long as its test. It is asked and told to fail by the methods of [broker.Cluster].
 type Cluster struct {
 	*broker.Cluster
-	inMemory bool
+	t          testing.TB
+	inMemory   bool
+	identities identities
 }
 
 // Option changes what [New] starts.
-type Option func(*broker.Config)
+type Option func(*settings)
+
+// settings are what the options change.
+type settings struct {
+	broker.Config
+	security
+}
+
+// Config changes what there is no option for.
+func Config(change func(*broker.Config)) Option { return func(s *settings) { change(&s.Config) } }
 
 // Brokers starts n brokers instead of one.
-func Brokers(n int) Option { return func(c *broker.Config) { c.Brokers = n } }
+func Brokers(n int) Option { return func(s *settings) { s.Brokers = n } }
 
 // Topic creates a topic. Its replication factor is 1; use [Topics] for anything else.
 func Topic(name string, partitions int) Option {
@@ -31,23 +41,23 @@ func Topic(name string, partitions int) Option {
 
 // Topics creates topics.
 func Topics(topics ...broker.Topic) Option {
-	return func(c *broker.Config) { c.Topics = append(c.Topics, topics...) }
+	return func(s *settings) { s.Topics = append(s.Topics, topics...) }
 }
 
 // InMemory connects over memory instead of TCP. Clients must dial with the cluster's Dial, as those of [Cluster.SDK] do. Inside a testing/synctest
 // bubble it is the default, since nothing else works there.
-func InMemory() Option { return func(c *broker.Config) { c.Network = broker.NewNetwork() } }
+func InMemory() Option { return func(s *settings) { s.Network = broker.NewNetwork() } }
 
 // AutoCreateTopics lets clients create topics by asking for them.
-func AutoCreateTopics() Option { return func(c *broker.Config) { c.AutoCreateTopics = true } }
+func AutoCreateTopics() Option { return func(s *settings) { s.AutoCreateTopics = true } }
 
 // Properties sets settings of the brokers under Kafka's names.
 func Properties(p map[string]string) Option {
-	return func(c *broker.Config) {
-		if c.Properties == nil {
-			c.Properties = make(map[string]string)
+	return func(s *settings) {
+		if s.Properties == nil {
+			s.Properties = make(map[string]string)
 		}
-		maps.Copy(c.Properties, p)
+		maps.Copy(s.Properties, p)
 	}
 }
 
@@ -55,14 +65,20 @@ func Properties(p map[string]string) Option {
 func New(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	logged := new(syncBuffer)
-	cfg := broker.Config{Registry: &broker.Registry{}, Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	var cfg settings
+	cfg.Registry = &broker.Registry{}
+	cfg.Logger = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, o := range opts {
 		o(&cfg)
 	}
 	if cfg.Network == nil && inBubble() {
 		cfg.Network = broker.NewNetwork()
 	}
-	cluster, err := broker.Start(cfg)
+	ids, err := cfg.secure()
+	if err != nil {
+		t.Fatalf("brokertest: %v", err)
+	}
+	cluster, err := broker.Start(cfg.Config)
 	if err != nil {
 		t.Fatalf("brokertest: %v", err)
 	}
@@ -77,20 +93,11 @@ func New(t testing.TB, opts ...Option) *Cluster {
 		t.Logf("log of the reference broker:\n%s", logged)
 		t.Logf("the reference broker held:\n%s", held.Bytes())
 	})
-	return &Cluster{Cluster: cluster, inMemory: cfg.Network != nil}
+	return &Cluster{Cluster: cluster, t: t, inMemory: cfg.Network != nil, identities: ids}
 }
 
 // inBubble says whether the test runs in a bubble of testing/synctest. The package does not tell; but time in a bubble begins with the year 2000.
 func inBubble() bool { return time.Now().Year() < 2020 }
-
-// SDK returns the settings with which the SDK reaches the cluster and its schema registry.
-func (c *Cluster) SDK() sordini.Cluster {
-	registry := sordini.Registry{URLs: []string{c.RegistryURL()}}
-	if c.inMemory {
-		registry.Dial = c.Dial
-	}
-	return sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial, Development: true, Registry: registry}
-}
 
 // syncBuffer holds the end of what is written to it.
 type syncBuffer struct {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -215,8 +216,11 @@ func (r *request) mark(q *kmsg.WriteTxnMarkersRequestMarker, topic string, index
 		return nil
 	}
 	part := c.partition(topic, index)
-	if part == nil {
+	switch {
+	case part == nil:
 		return kerr.UnknownTopicOrPartition
+	case q.ProducerEpoch < 0:
+		return because(kerr.UnknownServerError, fmt.Errorf("marker with the producer epoch %d", q.ProducerEpoch))
 	}
 	part.mu.Lock()
 	defer part.mu.Unlock()

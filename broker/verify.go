@@ -37,9 +37,12 @@ func (r *request) verify(part *partition, support txnSupport, id string, b recor
 	var v *storage.Verification
 	err := r.patiently(support, id, func() *kerr.Error {
 		part.mu.Lock()
+		fenced := part.log.Fences(producer.ID, producer.Epoch)
 		v = part.log.Verify(producer.ID, producer.Epoch, b.BaseSequence(), support == adds) // anew each time: a marker ends it
 		part.mu.Unlock()
 		switch {
+		case fenced:
+			return kerr.InvalidProducerEpoch
 		case v == nil: // it is not the first
 			return nil
 		case support != adds && !r.node.cluster.property().Bool("transaction.partition.verification.enable"):

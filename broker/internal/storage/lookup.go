@@ -17,7 +17,7 @@ func (l *Log) ByTime(ms, limit int64) (Position, error) {
 		if b.BaseOffset() >= limit {
 			break
 		}
-		if b.MaxTimestamp() < ms || b.Control() {
+		if b.MaxTimestamp() < ms {
 			continue
 		}
 		for r, err := range b.Records() {

@@ -104,6 +104,12 @@ func (l *Log) Verify(producer int64, epoch int16, sequence int32, begins bool) *
 	return v
 }
 
+// Fences says whether the log knows the producer in a newer epoch.
+func (l *Log) Fences(producer int64, epoch int16) bool {
+	p := l.producers[producer]
+	return p != nil && p.epoch > epoch
+}
+
 // survives says whether a marker is of another transaction: the one before, whose marker has the epoch that the next begins with where each
 // transaction has an epoch of its own.
 func (v *Verification) survives(b records.Batch) bool {

@@ -98,7 +98,6 @@ func (m *Manager) Init(id string, timeoutMillis int32, was *Producer) (Producer,
 	}
 	if t.state == Ongoing {
 		m.log("transaction is aborted: its producer begins anew", t)
-		t.fence()
 		m.end(t, false, true, NoProducer, now)
 		return noProducer, kerr.ConcurrentTransactions
 	}

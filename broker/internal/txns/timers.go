@@ -63,7 +63,6 @@ func (m *Manager) abortTimedOut(now time.Time) {
 	for _, t := range m.txns {
 		if t.state == Ongoing && !now.Before(t.started.Add(t.timeout)) {
 			m.log("transaction is aborted: it has outlived its timeout", t, "timeout", t.timeout)
-			t.fence()
 			m.end(t, false, true, NoProducer, now)
 		}
 	}

@@ -58,14 +58,6 @@ func (t *txn) to(s State, now time.Time) {
 	t.changed = make(chan struct{})
 }
 
-// fence takes the producer's epoch away before its transaction is aborted.
-func (t *txn) fence() {
-	if t.producer.Epoch < math.MaxInt16 {
-		t.producer.Epoch++
-	}
-	t.last = NoEpoch
-}
-
 // prepare ends the transaction: from now on nothing is added to it. With transaction.version 2 the epoch grows, and upcoming is the id that follows
 // this one where that has no more epochs.
 func (t *txn) prepare(commit, bumped bool, upcoming int64, now time.Time) {

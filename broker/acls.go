@@ -2,6 +2,8 @@ package broker
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -34,12 +36,13 @@ func handleDescribeACLs(r *request) answer {
 		return r.malformed(errUnknownElement)
 	}
 	if !r.allowsCluster(kmsg.ACLOperationDescribe) {
-		return fail(codef(kerr.ClusterAuthorizationFailed, "The client is not authorized to describe ACLs."))
+		return fail(clusterDenied(kmsg.ACLOperationDescribe))
 	}
 	a := r.node.cluster.authorizer
 	if a == nil {
 		return fail(errNoAuthorizer("No Authorizer is configured on the broker"))
 	}
+	resp.ErrorMessage = new(string)
 	for _, b := range a.List(f) { // in the order of their patterns
 		n := len(resp.Resources)
 		if n == 0 || !samePattern(&resp.Resources[n-1], b.Pattern) {
@@ -78,9 +81,12 @@ func handleCreateACLs(r *request) answer {
 	a := r.node.cluster.authorizer
 	switch {
 	case !r.allowsCluster(kmsg.ACLOperationAlter):
-		whole = codef(kerr.ClusterAuthorizationFailed, "The client is not authorized to create ACLs.")
+		whole = clusterDenied(kmsg.ACLOperationAlter)
 	case a == nil:
 		whole = errNoAuthorizer("No Authorizer is configured.")
+	}
+	if whole == nil && slices.ContainsFunc(req.Creations, indefinite) {
+		whole = kerr.UnknownServerError // which Kafka does not say any better
 	}
 	var valid []acl.Binding
 	for i := range req.Creations {
@@ -91,6 +97,7 @@ func handleCreateACLs(r *request) answer {
 		}
 		resp.Results[i].ErrorCode, resp.Results[i].ErrorMessage = codeOf(err)
 		if err == nil {
+			resp.Results[i].ErrorMessage = new(string)
 			valid = append(valid, acl.Binding{Pattern: acl.Pattern{Type: c.ResourceType, Name: c.ResourceName, Kind: c.ResourcePatternType},
 				Entry: acl.Entry{Principal: c.Principal, Host: c.Host, Operation: c.Operation, Permission: c.PermissionType}})
 		}
@@ -105,23 +112,29 @@ func handleCreateACLs(r *request) answer {
 	return answer{resp: resp}
 }
 
+// indefinite says that an ACL has a value that only filters may have. Kafka fails on it before it looks at anything else.
+func indefinite(c kmsg.CreateACLsRequestCreation) bool {
+	return c.ResourceType == kmsg.ACLResourceTypeAny || c.ResourcePatternType == kmsg.ACLResourcePatternTypeAny ||
+		c.ResourcePatternType == kmsg.ACLResourcePatternTypeMatch || c.Operation == kmsg.ACLOperationAny || c.PermissionType == kmsg.ACLPermissionTypeAny
+}
+
 // checkCreation checks what Kafka checks of a new ACL, in its order.
 func checkCreation(c *kmsg.CreateACLsRequestCreation) error {
-	f := acl.Filter{Type: c.ResourceType, Kind: c.ResourcePatternType, Operation: c.Operation, Permission: c.PermissionType}
-	badPattern, badEntry := f.Unknown()
 	switch {
 	case c.ResourceType == kmsg.ACLResourceTypeCluster && c.ResourceName != clusterResource:
 		return codef(kerr.InvalidRequest, "The only valid name for the CLUSTER resource is %s", clusterResource)
 	case c.ResourceName == "":
 		return codef(kerr.InvalidRequest, "Invalid empty resource name")
-	case badPattern && c.ResourcePatternType >= 0 && c.ResourcePatternType <= kmsg.ACLResourcePatternTypePrefixed, c.ResourceType == kmsg.ACLResourceTypeAny:
-		return codef(kerr.InvalidRequest, "Invalid resourceType %s", c.ResourceType)
-	case c.ResourcePatternType != kmsg.ACLResourcePatternTypeLiteral && c.ResourcePatternType != kmsg.ACLResourcePatternTypePrefixed:
-		return codef(kerr.InvalidRequest, "Invalid patternType %s", c.ResourcePatternType)
-	case badEntry && (c.Operation > acl.TwoPhaseCommit || c.Operation < 0), c.Operation == kmsg.ACLOperationAny:
-		return codef(kerr.InvalidRequest, "Invalid operation %s", c.Operation)
-	case c.PermissionType != kmsg.ACLPermissionTypeAllow && c.PermissionType != kmsg.ACLPermissionTypeDeny:
-		return codef(kerr.InvalidRequest, "Invalid permissionType %s", c.PermissionType)
+	case c.ResourceType < 0 || c.ResourceType > kmsg.ACLResourceTypeUser:
+		return codef(kerr.InvalidRequest, "Invalid resourceType UNKNOWN")
+	case c.ResourcePatternType < 0 || c.ResourcePatternType > kmsg.ACLResourcePatternTypePrefixed:
+		return codef(kerr.InvalidRequest, "Invalid patternType UNKNOWN")
+	case c.Operation < 0 || c.Operation > acl.TwoPhaseCommit:
+		return codef(kerr.InvalidRequest, "Invalid operation UNKNOWN")
+	case c.PermissionType < 0 || c.PermissionType > kmsg.ACLPermissionTypeAllow:
+		return codef(kerr.InvalidRequest, "Invalid permissionType UNKNOWN")
+	case !strings.Contains(c.Principal, ":"):
+		return codef(kerr.InvalidRequest, "Could not parse principal from `%s` (no colon is present separating the principal type from the principal name)", c.Principal)
 	}
 	return nil
 }
@@ -139,7 +152,7 @@ func handleDeleteACLs(r *request) answer {
 	a := r.node.cluster.authorizer
 	switch {
 	case !r.allowsCluster(kmsg.ACLOperationAlter):
-		whole = codef(kerr.ClusterAuthorizationFailed, "The client is not authorized to delete ACLs.")
+		whole = clusterDenied(kmsg.ACLOperationAlter)
 	case a == nil:
 		whole = errNoAuthorizer("No Authorizer is configured.")
 	}

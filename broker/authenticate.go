@@ -132,9 +132,8 @@ func (r *request) interrupts() (answer, bool) {
 	}
 	why := fmt.Errorf("unexpected Kafka request of type %s during SASL authentication: %w", kmsg.NameForKey(r.key), errAuthentication)
 	resp := failRequest(r.msg, kerr.IllegalSaslState.Code)
-	if h, ok := r.msg.(*kmsg.SASLHandshakeRequest); ok {
-		resp = h.ResponseKind()
-		resp.(*kmsg.SASLHandshakeResponse).ErrorCode = kerr.IllegalSaslState.Code
+	if m, ok := r.msg.(*kmsg.MetadataRequest); ok { // the one that clients send first of all
+		resp = failMetadata(m, kerr.IllegalSaslState.Code)
 	}
 	return answer{resp: resp, refused: why}, true
 }
@@ -154,7 +153,10 @@ func handleSASLHandshake(r *request) answer {
 	}
 	resp.SupportedMechanisms = s.mechanisms
 	exchange := s.exchange(r.conn, req.Mechanism)
-	if exchange == nil {
+	switch {
+	case exchange == nil && a.state == authDone:
+		return answer{refused: fmt.Errorf("SASL mechanism %q is not enabled: %w", req.Mechanism, errAuthentication)}
+	case exchange == nil:
 		resp.ErrorCode = kerr.UnsupportedSaslMechanism.Code
 		return answer{resp: resp, refused: fmt.Errorf("SASL mechanism %q is not enabled: %w", req.Mechanism, errAuthentication)}
 	}
@@ -203,6 +205,7 @@ func handleSASLAuthenticate(r *request) answer {
 		resp.ErrorMessage = kmsg.StringPtr(r.conn.failure(err))
 		return answer{resp: resp, refused: fmt.Errorf("%w: %w", errAuthentication, err)}
 	}
+	resp.ErrorMessage = new(string)
 	resp.SASLAuthBytes, resp.SessionLifetimeMillis = reply, lifetime.Milliseconds()
 	return answer{resp: resp}
 }

@@ -42,6 +42,11 @@ func (r *request) allowsCreate(topic string) bool {
 	return r.sees(kmsg.ACLOperationCreate, kmsg.ACLResourceTypeCluster, clusterResource) || r.allowsTopic(kmsg.ACLOperationCreate, topic)
 }
 
+// clusterDenied is the error for a request about the whole cluster.
+func clusterDenied(op kmsg.ACLOperation) error {
+	return codef(kerr.ClusterAuthorizationFailed, "Request needs %s permission.", op)
+}
+
 // allowsIdempotence decides whether the client may have a producer id without a transactional id: if it may write at all (KIP-679).
 func (r *request) allowsIdempotence() bool {
 	a := r.node.cluster.authorizer
@@ -62,28 +67,20 @@ func (r *request) clusterOperations() int32 {
 	return r.operations(kmsg.ACLResourceTypeCluster, clusterResource)
 }
 
-// partitionOperation is what a request that names partitions does with their topics.
-func (r *request) partitionOperation() kmsg.ACLOperation {
+// allowsPartitionsOf decides whether the client may do with a topic what a request that names partitions does. Brokers may ask one another for epochs.
+func (r *request) allowsPartitionsOf(topic string) bool {
+	op := kmsg.ACLOperationDescribe
 	switch kmsg.Key(r.key) {
 	case kmsg.Produce:
-		return kmsg.ACLOperationWrite
+		op = kmsg.ACLOperationWrite
 	case kmsg.Fetch:
-		return kmsg.ACLOperationRead
+		op = kmsg.ACLOperationRead
 	case kmsg.DeleteRecords:
-		return kmsg.ACLOperationDelete
+		op = kmsg.ACLOperationDelete
+	case kmsg.OffsetForLeaderEpoch:
+		if r.sees(kmsg.ACLOperationClusterAction, kmsg.ACLResourceTypeCluster, clusterResource) {
+			return true
+		}
 	}
-	return kmsg.ACLOperationDescribe
-}
-
-// denied is the error for a resource of a type.
-func denied(kind kmsg.ACLResourceType) *kerr.Error {
-	switch kind {
-	case kmsg.ACLResourceTypeTopic:
-		return kerr.TopicAuthorizationFailed
-	case kmsg.ACLResourceTypeGroup:
-		return kerr.GroupAuthorizationFailed
-	case kmsg.ACLResourceTypeTransactionalId:
-		return kerr.TransactionalIDAuthorizationFailed
-	}
-	return kerr.ClusterAuthorizationFailed
+	return r.allowsTopic(op, topic)
 }

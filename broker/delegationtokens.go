@@ -15,20 +15,26 @@ func handleCreateDelegationToken(r *request) answer {
 	if resp.Version >= 3 {
 		resp.TokenRequesterPrincipalType, resp.TokenRequesterPrincipalName = resp.PrincipalType, resp.PrincipalName
 	}
-	resp.IssueTimestamp, resp.ExpiryTimestamp, resp.MaxTimestamp = -1, -1, -1
+	if resp.ErrorCode == kerr.DelegationTokenRequestNotAllowed.Code {
+		resp.IssueTimestamp, resp.ExpiryTimestamp, resp.MaxTimestamp = -1, -1, -1
+	}
 	resp.HMAC = []byte{}
 	return answer{resp: resp}
 }
 
 func handleRenewDelegationToken(r *request) answer {
 	resp := r.msg.ResponseKind().(*kmsg.RenewDelegationTokenResponse)
-	resp.ErrorCode, resp.ExpiryTimestamp = r.noTokens(), -1
+	if resp.ErrorCode = r.noTokens(); resp.ErrorCode == kerr.DelegationTokenRequestNotAllowed.Code {
+		resp.ExpiryTimestamp = -1
+	}
 	return answer{resp: resp}
 }
 
 func handleExpireDelegationToken(r *request) answer {
 	resp := r.msg.ResponseKind().(*kmsg.ExpireDelegationTokenResponse)
-	resp.ErrorCode, resp.ExpiryTimestamp = r.noTokens(), -1
+	if resp.ErrorCode = r.noTokens(); resp.ErrorCode == kerr.DelegationTokenRequestNotAllowed.Code {
+		resp.ExpiryTimestamp = -1
+	}
 	return answer{resp: resp}
 }
 

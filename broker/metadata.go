@@ -136,6 +136,11 @@ func (r *request) refuseMetadata(req *kmsg.MetadataRequest) *kmsg.MetadataRespon
 	if req.Version >= 12 {
 		code = kerr.UnknownServerError.Code
 	}
+	return failMetadata(req, code)
+}
+
+// failMetadata answers a whole request with an error: for each topic, since most versions have no other place for it.
+func failMetadata(req *kmsg.MetadataRequest, code int16) *kmsg.MetadataResponse {
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
 	resp.ControllerID, resp.ErrorCode, resp.AuthorizedOperations = noLeader, code, unknownOperations
 	for _, q := range req.Topics {

@@ -61,14 +61,14 @@ func (r *request) partition(byID bool, name string, id topicID, index int32) (*p
 		switch {
 		case t == nil:
 			return nil, kerr.UnknownTopicID
-		case !r.allowsTopic(r.partitionOperation(), t.name):
+		case !r.allowsPartitionsOf(t.name):
 			return nil, kerr.TopicAuthorizationFailed
 		case p == nil:
 			return nil, kerr.UnknownTopicOrPartition
 		}
 		return p, nil
 	}
-	if !r.allowsTopic(r.partitionOperation(), name) {
+	if !r.allowsPartitionsOf(name) {
 		return nil, kerr.TopicAuthorizationFailed
 	}
 	if p := c.partition(name, index); p != nil {

@@ -16,9 +16,15 @@ func handleDescribeUserSCRAMCredentials(r *request) answer {
 	req := r.msg.(*kmsg.DescribeUserSCRAMCredentialsRequest)
 	resp := req.ResponseKind().(*kmsg.DescribeUserSCRAMCredentialsResponse)
 	if !r.allowsCluster(kmsg.ACLOperationDescribe) {
-		resp.ErrorCode, resp.ErrorMessage = codeOf(codef(kerr.ClusterAuthorizationFailed, "Cluster authorization failed."))
+		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		for range req.Users { // whose names Kafka leaves out
+			res := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
+			res.ErrorCode = resp.ErrorCode
+			resp.Results = append(resp.Results, res)
+		}
 		return answer{resp: resp}
 	}
+	resp.ErrorMessage = new(string)
 	known := r.node.cluster.security.scramUsers()
 	asked := make(map[string]int)
 	for _, u := range req.Users {
@@ -41,7 +47,9 @@ func handleDescribeUserSCRAMCredentials(r *request) answer {
 		default:
 			res.CredentialInfos = known[name]
 		}
-		res.ErrorCode, res.ErrorMessage = codeOf(err)
+		if res.ErrorCode, res.ErrorMessage = codeOf(err); err == nil {
+			res.ErrorMessage = new(string)
+		}
 		resp.Results = append(resp.Results, res)
 	}
 	return answer{resp: resp}
@@ -72,51 +80,51 @@ func (s *security) scramUsers() map[string][]kmsg.DescribeUserSCRAMCredentialsRe
 func handleAlterUserSCRAMCredentials(r *request) answer {
 	req := r.msg.(*kmsg.AlterUserSCRAMCredentialsRequest)
 	resp := req.ResponseKind().(*kmsg.AlterUserSCRAMCredentialsResponse)
-	times := make(map[string]int)
+	s := r.node.cluster.security
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	outcome := make(map[string]error)
+	changes := make(map[string]func()) // of users without an error
 	var order []string
-	name := func(user string) {
-		if times[user]++; times[user] == 1 {
+	alter := func(user string, check func() error, change func()) {
+		if _, seen := outcome[user]; !seen {
 			order = append(order, user)
+		} else if outcome[user] != nil { // the first error holds
+			return
+		} else {
+			delete(changes, user)
+			outcome[user] = codef(kerr.DuplicateResource, "A user credential cannot be altered twice in the same request")
+			return
+		}
+		if outcome[user] = check(); outcome[user] == nil {
+			changes[user] = change
 		}
 	}
 	for _, d := range req.Deletions {
-		name(d.Name)
+		key := scramKey{d.Name, sasl.Scram(d.Mechanism)}
+		alter(d.Name, func() error { return s.checkDeletionLocked(d) }, func() { delete(s.scram, key) })
 	}
 	for _, u := range req.Upsertions {
-		name(u.Name)
+		alter(u.Name, func() error { return checkUpsertion(u) }, func() {
+			mechanism := sasl.Scram(u.Mechanism)
+			c := mechanism.NewCredential(bytes.Clone(u.Salt), u.SaltedPassword, int(u.Iterations))
+			s.scram[scramKey{u.Name, mechanism}] = scramEntry{credential: c}
+		})
 	}
-	result := func(user string, err error) {
+	allowed := r.allowsCluster(kmsg.ACLOperationAlter)
+	for _, user := range order {
+		err := outcome[user]
+		switch {
+		case !allowed:
+			err = clusterDenied(kmsg.ACLOperationAlter)
+		case err == nil:
+			changes[user]()
+			r.node.cluster.log.Info("SCRAM credential altered", "user", user, "by", r.conn.principal)
+		}
 		res := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
 		res.User = user
 		res.ErrorCode, res.ErrorMessage = codeOf(err)
 		resp.Results = append(resp.Results, res)
-		if err == nil {
-			r.node.cluster.log.Info("SCRAM credential altered", "user", user, "by", r.conn.principal)
-		}
-	}
-	if !r.allowsCluster(kmsg.ACLOperationAlter) {
-		for _, user := range order {
-			result(user, codef(kerr.ClusterAuthorizationFailed, "Cluster authorization failed."))
-		}
-		return answer{resp: resp}
-	}
-	s := r.node.cluster.security
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range req.Deletions {
-		if times[d.Name] == 1 {
-			result(d.Name, s.deleteScramLocked(d))
-		}
-	}
-	for _, u := range req.Upsertions {
-		if times[u.Name] == 1 {
-			result(u.Name, s.upsertScramLocked(u))
-		}
-	}
-	for _, user := range order {
-		if times[user] > 1 {
-			result(user, codef(kerr.DuplicateResource, "A user credential cannot be altered twice in the same request"))
-		}
 	}
 	return answer{resp: resp}
 }
@@ -131,19 +139,17 @@ func checkScramUser(user string, mechanism int8) error {
 	return nil
 }
 
-func (s *security) deleteScramLocked(d kmsg.AlterUserSCRAMCredentialsRequestDeletion) error {
+func (s *security) checkDeletionLocked(d kmsg.AlterUserSCRAMCredentialsRequestDeletion) error {
 	if err := checkScramUser(d.Name, d.Mechanism); err != nil {
 		return err
 	}
-	key := scramKey{d.Name, sasl.Scram(d.Mechanism)}
-	if _, ok := s.scram[key]; !ok {
+	if _, ok := s.scram[scramKey{d.Name, sasl.Scram(d.Mechanism)}]; !ok {
 		return codef(kerr.ResourceNotFound, "Attempt to delete a user credential that does not exist")
 	}
-	delete(s.scram, key)
 	return nil
 }
 
-func (s *security) upsertScramLocked(u kmsg.AlterUserSCRAMCredentialsRequestUpsertion) error {
+func checkUpsertion(u kmsg.AlterUserSCRAMCredentialsRequestUpsertion) error {
 	if err := checkScramUser(u.Name, u.Mechanism); err != nil {
 		return err
 	}
@@ -153,7 +159,5 @@ func (s *security) upsertScramLocked(u kmsg.AlterUserSCRAMCredentialsRequestUpse
 	case u.Iterations > sasl.MaxIterations:
 		return codef(kerr.UnacceptableCredential, "Too many iterations")
 	}
-	mechanism := sasl.Scram(u.Mechanism)
-	s.scram[scramKey{u.Name, mechanism}] = scramEntry{credential: mechanism.NewCredential(bytes.Clone(u.Salt), u.SaltedPassword, int(u.Iterations))}
 	return nil
 }

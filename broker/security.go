@@ -126,7 +126,7 @@ func (s *security) setSASL(cfg SASL) error {
 	s.mechanisms = slices.Clone(cfg.Mechanisms)
 	if len(s.mechanisms) == 0 {
 		if len(cfg.Users) > 0 {
-			s.mechanisms = append(s.mechanisms, sasl.Plain, sasl.ScramSHA256, sasl.ScramSHA512)
+			s.mechanisms = append(s.mechanisms, sasl.Plain, sasl.ScramSHA512, sasl.ScramSHA256) // in the order in which Kafka happens to name them
 		}
 		if cfg.OAuth != nil {
 			s.mechanisms = append(s.mechanisms, sasl.OAuthBearer)

@@ -37,6 +37,12 @@ type Config struct {
 	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
 	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
 	Properties map[string]string
+	// Racks are the brokers' racks (broker.rack) in the order of their node ids: replicas are spread over them, and where the property
+	// replica.selector.class is RackAwareReplicaSelector consumers are sent to a replica in their own (KIP-392). Default: none.
+	Racks []string
+	// ReplicationDelay is how much later than its leader a follower has what was produced with acks=0 or acks=1: what a leader holds when it dies before
+	// that is lost, as it is in Kafka. Default 1 ms; negative: none. What is produced with acks=all is replicated before it is acknowledged.
+	ReplicationDelay time.Duration
 	// TLS makes the listeners speak TLS; it has the brokers' certificate. Its ClientAuth and ClientCAs say whether clients show certificates too
 	// (ssl.client.auth): without SASL, the subject of one is then who the client is. [NewAuthority] makes certificates for tests. Default: plain text.
 	TLS *tls.Config
@@ -85,6 +91,15 @@ type Cluster struct {
 	faults          faults
 	retention       *retention
 	watchers        watchers
+
+	timers     timers
+	controller controller
+	changes    atomic.Int64 // to partitions' metadata
+
+	replicationDelay time.Duration
+	replicaLag       time.Duration // replica.lag.time.max.ms
+	balanceEvery     time.Duration // 0: preferred leaders are elected when asked for only
+	careless         bool          // the high watermark does not wait for followers: what the test of the model must find
 
 	mu        sync.RWMutex // guards what follows
 	topics    map[string]*topic
@@ -146,6 +161,11 @@ func Start(cfg Config) (*Cluster, error) {
 		groupSettings: make(map[string]map[string]string),
 		clientMetrics: make(map[string]map[string]string),
 	}
+	if c.replicationDelay = cfg.ReplicationDelay; c.replicationDelay == 0 {
+		c.replicationDelay = time.Millisecond
+	}
+	c.balanceEvery = balanceEvery(values.Bool("auto.leader.rebalance.enable"), values.Int("leader.imbalance.check.interval.seconds"))
+	c.replicaLag = values.Millis("replica.lag.time.max.ms")
 	c.coordinators.changed = make(chan struct{})
 	c.tellGroupsLocked()
 	c.groups = c.newGroups()
@@ -170,6 +190,9 @@ func (c *Cluster) start(cfg Config) error {
 	}
 	for i := range cfg.Brokers {
 		n := newNode(c, int32(i+1))
+		if i < len(cfg.Racks) {
+			n.rack = cfg.Racks[i]
+		}
 		p := first
 		if p != 0 {
 			p += uint64(i)
@@ -177,8 +200,10 @@ func (c *Cluster) start(cfg Config) error {
 		if err := n.listen(net.JoinHostPort(host, strconv.FormatUint(p, 10))); err != nil {
 			return err
 		}
+		n.active.Store(true)
 		c.nodes = append(c.nodes, n)
 	}
+	c.controller.begin(1)
 	for _, t := range cfg.Topics {
 		if _, err := c.createTopic(newTopicSpec(t)); err != nil {
 			return fmt.Errorf("create topic %s: %w", t.Name, err)
@@ -229,11 +254,12 @@ func (c *Cluster) Close() error {
 		close(c.done)
 		c.closeRegistry()
 		for _, n := range c.nodes {
-			n.stop()
+			n.stop(true)
 		}
 		c.groups.Close()
 		c.txns.Close()
 	}
+	c.timers.close()
 	c.wg.Wait()
 	return nil
 }

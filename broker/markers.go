@@ -153,15 +153,14 @@ func (m *marking) replicated(part *partition) bool {
 
 // markLocked appends a marker, which has to reach as many replicas as min.insync.replicas asks for.
 func (p *partition) markLocked(m storage.Marker, now time.Time) (storage.Appended, error) {
-	cfg := p.topic.settings.Load()
-	if len(p.isr) < cfg.MinISR {
+	if len(p.isr) < p.minISRLocked() {
 		return storage.Appended{}, kerr.NotEnoughReplicas
 	}
-	res, err := p.log.AppendMarker(m, p.epoch, now.UnixMilli(), storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs})
+	res, err := p.log.AppendMarker(m, p.epoch, now.UnixMilli(), limits(p.topic.settings.Load()))
 	if err != nil {
 		return res, err
 	}
-	p.notifyLocked()
+	p.appendedLocked(-1)
 	p.retentionDueLocked(now.UnixMilli(), now.UnixMilli(), true)
 	return res, nil
 }

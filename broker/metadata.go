@@ -180,11 +180,3 @@ func (c *Cluster) liveNodes() []*node {
 	}
 	return live
 }
-
-// controllerID is the broker that clients send what concerns the whole cluster to. Any broker would do.
-func (c *Cluster) controllerID() int32 {
-	if live := c.liveNodes(); len(live) > 0 {
-		return live[0].id
-	}
-	return noLeader
-}

@@ -17,6 +17,11 @@ type node struct {
 	cluster *Cluster
 	host    string // as advertised
 	port    int32
+	rack    string // "": none
+
+	// What a partition asks for with its lock held. The process runs, and is not paused; the controller counts it in; it is about to stop; its followers
+	// are to fetch nothing.
+	running, active, stopping, held atomic.Bool
 
 	sessions fetchSessions
 	settings atomic.Pointer[settings.Broker]
@@ -27,8 +32,9 @@ type node struct {
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
 	conns    map[*conn]struct{}
-	alive    bool
-	fenced   bool          // paused for so long that the others have taken over
+	alive    bool          // it has a process, if a paused one
+	starts   int           // how many it has had
+	clean    bool          // the last one ended in order
 	resumed  chan struct{} // closed while the broker runs; open while it is paused
 	nextConn uint64
 	freed    chan struct{} // has room for one word that a connection has ended, or the broker
@@ -69,6 +75,8 @@ func (n *node) listen(addr string) (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.host, n.port, n.listener, n.alive = host, int32(p), l, true
+	n.starts++
+	n.running.Store(true)
 	return nil
 }
 
@@ -118,11 +126,16 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 	})
 }
 
-// stop closes the listener and every connection. It does not wait.
-func (n *node) stop() {
+// stop closes the listener and every connection. It does not wait. clean says whether the broker ends in order. It reports whether it ran.
+func (n *node) stop(clean bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.alive, n.fenced = false, false
+	ran := n.alive
+	n.alive = false
+	n.running.Store(false)
+	if ran {
+		n.clean = clean
+	}
 	n.resumeLocked()
 	n.sessions.clear()
 	if n.listener != nil {
@@ -133,13 +146,27 @@ func (n *node) stop() {
 	for c := range n.conns {
 		c.close()
 	}
+	return ran
 }
 
-// isAlive says whether the others count the broker in.
-func (n *node) isAlive() bool {
+// isAlive says whether the others count the broker in: the controller has not fenced it.
+func (n *node) isAlive() bool { return n.active.Load() }
+
+// isRunning says whether the broker does anything: its process runs and is not paused.
+func (n *node) isRunning() bool { return n.running.Load() }
+
+// startsNow says how often the broker has been started.
+func (n *node) startsNow() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.alive && !n.fenced
+	return n.starts
+}
+
+// endedInOrder says whether the broker was stopped rather than killed.
+func (n *node) endedInOrder() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.clean
 }
 
 // pause makes the broker answer nothing until the channel that it returns is closed. It reports false when the broker does not run.
@@ -155,6 +182,7 @@ func (n *node) pause() (resumed chan struct{}, ok bool) {
 		return nil, false
 	}
 	n.resumed = make(chan struct{})
+	n.running.Store(false)
 	return n.resumed, true
 }
 
@@ -170,7 +198,7 @@ func (n *node) fence(since chan struct{}) bool {
 		return false
 	default:
 	}
-	n.fenced = true
+	n.active.Store(false)
 	return true
 }
 
@@ -179,8 +207,8 @@ func (n *node) resume() (fenced bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.resumeLocked()
-	fenced, n.fenced = n.fenced, false
-	return fenced
+	n.running.Store(n.alive)
+	return n.alive && !n.active.Load()
 }
 
 func (n *node) resumeLocked() {

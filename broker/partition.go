@@ -12,32 +12,51 @@ import (
 // noLeader is the leader of a partition whose in-sync replicas are all down.
 const noLeader = -1
 
-// partition is one partition of a topic: who leads it, and its log.
+// partition is one partition of a topic: who leads it, and a log on each of its replicas.
 type partition struct {
 	cluster *Cluster
 	topic   *topic
 	index   int32
 
-	mu       sync.Mutex // guards what follows
-	replicas []int32    // in order of preference
-	isr      []int32
-	leader   int32
-	epoch    int32 // of the leader
-	deleted  bool
-	log      *storage.Log
-	waiting  map[*waiter]struct{} // fetches that wait for something to change
+	mu sync.Mutex // guards what follows
+	assignment
+	leader  int32
+	epoch   int32 // of the leader
+	deleted bool
+	copies  []*replica   // one for each of the assigned replicas
+	lead    *replica     // the leader's, or of the last leader where there is none
+	log     *storage.Log // lead's
+	// epochStart is where the leader's log ended when it began to lead. What is before it may have been acknowledged by the last leader.
+	epochStart int64
+	soon       bool                 // a replication is due after Config.ReplicationDelay
+	lagCheck   *timer               // looks for followers that lag; nil: none is due
+	waiting    map[*waiter]struct{} // fetches and produces that wait for something to change
+}
+
+// assignment is what the controller decides of a partition, besides its leader.
+type assignment struct {
+	replicas         []int32 // in order of preference, with those being added and removed
+	isr              []int32
+	elr              []int32 // eligible leaders that are not in sync any more (KIP-966)
+	lastELR          []int32 // the last known leader, where there is none and nobody is eligible
+	adding, removing []int32 // by a reassignment that is going on
+	version          int32   // grows with each change; Kafka's partition epoch
 }
 
 func newPartition(c *Cluster, t *topic, index int32, replicas []int32) *partition {
-	p := &partition{cluster: c, topic: t, index: index, replicas: replicas, leader: noLeader, epoch: 0, log: storage.NewLog()}
+	p := &partition{cluster: c, topic: t, index: index, leader: noLeader, assignment: assignment{replicas: replicas}}
 	for _, id := range replicas {
+		p.copies = append(p.copies, &replica{id: id, log: storage.NewLog()})
 		if c.node(id).isAlive() {
 			p.isr = append(p.isr, id)
 		}
 	}
+	p.lead = p.copies[0]
 	if len(p.isr) > 0 {
 		p.leader = p.isr[0]
+		p.lead = p.copyLocked(p.leader)
 	}
+	p.log = p.lead.log
 	p.log.BeginEpoch(p.epoch)
 	return p
 }
@@ -99,30 +118,20 @@ func (p *partition) checkLeader(node int32) error {
 	return p.checkLeaderLocked(node, -1)
 }
 
-// highWatermarkLocked is the end of what consumers may read. Followers hold what the leader holds, so it is the log's end.
-func (p *partition) highWatermarkLocked() int64 { return p.log.End() }
+// highWatermarkLocked is the end of what consumers may read: what every in-sync replica holds.
+func (p *partition) highWatermarkLocked() int64 { return p.lead.hw }
 
 // lastStableLocked is the end of what a consumer of committed records may read.
 func (p *partition) lastStableLocked() int64 { return p.log.Stable(p.highWatermarkLocked()) }
 
 // leadership is a copy of who leads a partition.
 type leadership struct {
-	leader, epoch int32
-	replicas, isr []int32
+	leader, epoch               int32
+	replicas, isr, elr, lastELR []int32
 }
 
 func (p *partition) leadership() leadership {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return leadership{p.leader, p.epoch, slices.Clone(p.replicas), slices.Clone(p.isr)}
-}
-
-// leadLocked makes a broker the leader, in a new epoch. The broker must be in sync.
-func (p *partition) leadLocked(id int32) {
-	p.leader = id
-	p.epoch++
-	if id != noLeader {
-		p.log.BeginEpoch(p.epoch)
-	}
-	p.notifyLocked()
+	return leadership{p.leader, p.epoch, slices.Clone(p.replicas), slices.Clone(p.isr), slices.Clone(p.elr), slices.Clone(p.lastELR)}
 }

@@ -19,6 +19,7 @@ func handleProduce(r *request) answer {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
 	failed := false
+	var unacknowledged []pending
 	for i := range req.Topics {
 		q, t := &req.Topics[i], &resp.Topics[i]
 		t.Topic, t.TopicID = q.Topic, q.TopicID
@@ -33,7 +34,10 @@ func handleProduce(r *request) answer {
 				err = r.fault(part.topic.name, p.Partition)
 			}
 			if err == nil {
-				err = r.produce(part, req, q.Partitions[j].Records, p)
+				var acked pending
+				if acked, err = r.produce(part, req, q.Partitions[j].Records, p); acked.part != nil {
+					unacknowledged = append(unacknowledged, acked)
+				}
 			}
 			p.ErrorCode, p.ErrorMessage = codeOf(err)
 			if err != nil {
@@ -49,6 +53,9 @@ func handleProduce(r *request) answer {
 	}
 	if req.Acks == 0 {
 		return answer{close: failed} // there is no response to say it in
+	}
+	if !r.awaitAcknowledged(unacknowledged, time.Duration(req.TimeoutMillis)*time.Millisecond) {
+		return answer{close: true}
 	}
 	return answer{resp: resp}
 }
@@ -77,50 +84,54 @@ func (r *request) partition(byID bool, name string, id topicID, index int32) (*p
 	return nil, kerr.UnknownTopicOrPartition
 }
 
-// produce checks and appends one partition's records.
-func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte, p *kmsg.ProduceResponseTopicPartition) error {
+// produce checks and appends one partition's records. It returns what is still to be acknowledged by in-sync replicas, if anything.
+func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte, p *kmsg.ProduceResponseTopicPartition) (pending, error) {
 	if req.Acks < -1 || req.Acks > 1 {
-		return kerr.InvalidRequiredAcks
+		return pending{}, kerr.InvalidRequiredAcks
 	}
 	cfg := part.topic.settings.Load()
 	now := r.node.now()
 	batch, err := checkFrame(raw, req, cfg)
 	if err != nil {
-		return err
+		return pending{}, err
 	}
 	refused := checkRecords(batch, cfg, now, p)
 	var verified *storage.Verification
 	if batch.Transactional() {
 		if err := part.checkLeader(r.node.id); err != nil {
-			return err
+			return pending{}, err
 		}
 		if verified, err = r.verify(part, supportOf(req.Version, 12), *req.TransactionID, batch); err != nil {
-			return err
+			return pending{}, err
 		}
 	}
 	part.mu.Lock()
 	defer part.mu.Unlock()
 	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
-		return err
+		return pending{}, err
 	}
-	if req.Acks == -1 && len(part.isr) < cfg.MinISR {
-		return because(kerr.NotEnoughReplicas, fmt.Errorf("in sync are %v, min.insync.replicas is %d", part.isr, cfg.MinISR))
+	if req.Acks == -1 && len(part.isr) < part.minISRLocked() {
+		return pending{}, because(kerr.NotEnoughReplicas, fmt.Errorf("in sync are %v, min.insync.replicas is %d", part.isr, cfg.MinISR))
 	}
 	p.LogStartOffset = part.log.Start()
 	if refused != nil {
-		return refused
+		return pending{}, refused
 	}
-	res, err := part.log.AppendVerified(batch, verified, part.epoch, now.UnixMilli(),
-		storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, AppendTime: cfg.AppendTime})
+	res, err := part.log.AppendVerified(batch, verified, part.epoch, now.UnixMilli(), limits(cfg))
 	if err != nil {
-		return producerError(err)
+		return pending{}, producerError(err)
 	}
 	p.BaseOffset, p.LogAppendTime = res.Base, res.Time
 	if !res.Duplicate {
-		part.notifyLocked()
+		part.appendedLocked(req.Acks)
 		part.retentionDueLocked(now.UnixMilli(), batch.MaxTimestamp(), batch.ProducerID() != records.NoProducer)
 	}
-	return nil
+	if end := res.Base + int64(batch.LastOffsetDelta()) + 1; req.Acks == -1 {
+		if done, err := part.acknowledgedLocked(r.node.id, part.epoch, end); !done || err != nil {
+			return pending{part: part, epoch: part.epoch, end: end, p: p}, nil
+		}
+	}
+	return pending{}, nil
 }
 
 // checkFrame checks what Kafka checks before it looks at the log: that there is one whole batch of a size that the topic takes.

@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
-	"github.com/sordini-go/sordini/broker/internal/storage"
 	"github.com/sordini-go/sordini/broker/registry"
 )
 
@@ -203,10 +202,10 @@ func (l *schemaLog) Append(at int64, recs []registry.Record) error {
 	case p.log.End() != at:
 		return registry.ErrMoved
 	}
-	if _, err := p.log.Append(batch, p.epoch, now, storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, AppendTime: cfg.AppendTime}); err != nil {
+	if _, err := p.log.Append(batch, p.epoch, now, limits(cfg)); err != nil {
 		return fmt.Errorf("topic %s: %w", schemaTopic, err)
 	}
-	p.notifyLocked()
+	p.appendedLocked(-1)
 	return nil
 }
 

@@ -28,9 +28,10 @@ func (l *Log) keep(b records.Batch, lim Limits) {
 
 // Truncate drops the batches that hold offset or lie beyond it, and what they brought: epochs, and the producers' state, which is what it was before
 // they were appended. The log ends at offset afterwards; an offset before the log's start empties it and makes it start there, as a follower does
-// whose leader's log begins later or ends earlier. An offset at or beyond the end changes nothing.
+// whose leader's log begins later or ends earlier. At or beyond the end only epochs go that begin there and in which nothing was written.
 func (l *Log) Truncate(offset int64) {
 	if offset >= l.end {
+		l.epochs.trimEnd(offset)
 		return
 	}
 	if offset < l.start {

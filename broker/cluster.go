@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -168,6 +169,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.replicaLag = values.Millis("replica.lag.time.max.ms")
 	c.coordinators.changed = make(chan struct{})
 	c.tellGroupsLocked()
+	c.coordinators.leads = slices.Repeat([]int32{noLeader}, values.Int("offsets.topic.num.partitions"))
 	c.groups = c.newGroups()
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()
@@ -204,6 +206,7 @@ func (c *Cluster) start(cfg Config) error {
 		c.nodes = append(c.nodes, n)
 	}
 	c.controller.begin(1)
+	c.placeCoordinators(noLeader)
 	for _, t := range cfg.Topics {
 		if _, err := c.createTopic(newTopicSpec(t)); err != nil {
 			return fmt.Errorf("create topic %s: %w", t.Name, err)

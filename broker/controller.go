@@ -64,7 +64,7 @@ func (c *Cluster) brokerLeft(id int32) {
 	if c.controllerID() == id {
 		c.moveController()
 	}
-	c.coordinatorsChanged()
+	c.placeCoordinators(noLeader)
 }
 
 // brokerCameLocked is the controller's part of a broker's start: it elects leaders for what has none, and the broker's replicas catch up. lost says that

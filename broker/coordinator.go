@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"maps"
 	"sync"
 	"sync/atomic"
 	"unicode/utf16"
@@ -12,30 +11,37 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/groups"
 )
 
-// coordinators says which broker coordinates which group. The groups themselves are the cluster's: as with the replicated log that Kafka keeps them
-// in, whoever becomes a group's coordinator knows what the last one knew.
+// coordinators says which broker coordinates which group: the one that leads the group's partition of __consumer_offsets, which every broker holds. A
+// broker that takes a partition over keeps it: one that comes back coordinates nothing that others have taken over meanwhile, so that what it was sent
+// before, and carries out only now, is refused.
 type coordinators struct {
 	stale atomic.Bool // topics have changed since the groups were told
 
-	mu      sync.Mutex // guards what follows
-	moved   map[string]int32
-	changed chan struct{} // closed, and replaced, when any group has moved
+	mu    sync.RWMutex // guards what follows; held while a group is told something, and never taken with the cluster's lock held
+	leads []int32      // by partition of __consumer_offsets; noLeader while no broker runs
+
+	waking  sync.Mutex    // guards what follows
+	changed chan struct{} // closed, and replaced, when any coordinator has moved
 }
 
 // ofGroup returns the broker that coordinates a group, noLeader where none can.
 func (c *Cluster) ofGroup(group string) int32 {
-	c.coordinators.mu.Lock()
-	id, moved := c.coordinators.moved[group]
-	c.coordinators.mu.Unlock()
-	if moved && c.node(id).isAlive() {
-		return id
-	}
-	return c.home(group)
+	c.coordinators.mu.RLock()
+	defer c.coordinators.mu.RUnlock()
+	return c.coordinators.of(group)
 }
 
-// home is where a group is coordinated when nobody has moved it: by the leader of its partition of __consumer_offsets, which is the first of the
-// partition's replicas that lives.
-func (c *Cluster) home(group string) int32 { return c.firstAlive(c.offsetsPartition(group)) }
+// of is ofGroup with the lock held.
+func (cs *coordinators) of(group string) int32 { return cs.leads[cs.partition(group)] }
+
+func (cs *coordinators) partition(group string) int { return int(javaHash(group)) % len(cs.leads) }
+
+// offsetsLeader returns the broker that leads a partition of __consumer_offsets, noLeader where none does.
+func (c *Cluster) offsetsLeader(partition int32) int32 {
+	c.coordinators.mu.RLock()
+	defer c.coordinators.mu.RUnlock()
+	return c.coordinators.leads[partition]
+}
 
 // firstAlive returns the leader of a partition of one of Kafka's own topics, which all brokers hold, noLeader where none is alive.
 func (c *Cluster) firstAlive(partition int32) int32 {
@@ -48,6 +54,53 @@ func (c *Cluster) firstAlive(partition int32) int32 {
 	return noLeader
 }
 
+// placeCoordinators finds a coordinator for the groups of brokers that have gone. Whoever takes a group over knows what was written down of it, and so
+// does the broker that has started now, where nobody has taken its place.
+func (c *Cluster) placeCoordinators(started int32) {
+	cs := &c.coordinators
+	cs.mu.Lock()
+	taken := make(map[int]bool)
+	for p, lead := range cs.leads {
+		if n := c.node(lead); n != nil && n.isAlive() {
+			taken[p] = lead == started
+			continue
+		}
+		if next := c.firstAlive(int32(p)); next != lead {
+			cs.leads[p], taken[p] = next, true
+		}
+	}
+	if len(taken) > 0 {
+		c.reloadGroups(func(p int) bool { return taken[p] })
+	}
+	cs.mu.Unlock()
+	c.coordinatorsChanged()
+}
+
+// moveCoordinator moves the coordinator of a group, and with it that of the groups in the same partition.
+func (c *Cluster) moveCoordinator(group string, id int32) {
+	cs := &c.coordinators
+	cs.mu.Lock()
+	if at := cs.partition(group); cs.leads[at] != id {
+		cs.leads[at] = id
+		c.reloadGroups(func(p int) bool { return p == at })
+	}
+	cs.mu.Unlock()
+	c.coordinatorsChanged()
+}
+
+// reloadGroups makes groups what their new coordinator reads of them. The coordinators' lock is held.
+func (c *Cluster) reloadGroups(in func(partition int) bool) {
+	for _, name := range c.groups.Groups() {
+		switch p := c.coordinators.partition(name); {
+		case !in(p):
+		case c.coordinators.leads[p] == noLeader:
+			c.groups.Unload(name)
+		default:
+			c.groups.Moved(name)
+		}
+	}
+}
+
 // javaHash is what Kafka spreads groups by: String.hashCode, made positive.
 func javaHash(s string) int32 {
 	var h int32
@@ -57,28 +110,17 @@ func javaHash(s string) int32 {
 	return h & 0x7fffffff
 }
 
-// coordinatorsChanged wakes requests that wait at a broker that does not coordinate their group any more.
+// coordinatorsChanged wakes what waits for another coordinator.
 func (c *Cluster) coordinatorsChanged() {
-	c.coordinators.mu.Lock()
-	defer c.coordinators.mu.Unlock()
+	c.coordinators.waking.Lock()
+	defer c.coordinators.waking.Unlock()
 	close(c.coordinators.changed)
 	c.coordinators.changed = make(chan struct{})
 }
 
-func (c *Cluster) moveCoordinator(group string, id int32) {
-	c.coordinators.mu.Lock()
-	c.coordinators.moved = maps.Clone(c.coordinators.moved)
-	if c.coordinators.moved == nil {
-		c.coordinators.moved = make(map[string]int32)
-	}
-	c.coordinators.moved[group] = id
-	c.coordinators.mu.Unlock()
-	c.coordinatorsChanged()
-}
-
 func (c *Cluster) coordinatorChange() <-chan struct{} {
-	c.coordinators.mu.Lock()
-	defer c.coordinators.mu.Unlock()
+	c.coordinators.waking.Lock()
+	defer c.coordinators.waking.Unlock()
 	return c.coordinators.changed
 }
 
@@ -106,7 +148,7 @@ func handleFindCoordinator(r *request) answer {
 		default:
 			return nil, codef(kerr.InvalidRequest, "this broker has coordinators of groups and transactions, not of type %d", req.CoordinatorType)
 		}
-		if n == nil {
+		if n == nil || !n.isAlive() {
 			return nil, kerr.CoordinatorNotAvailable
 		}
 		return n, nil

@@ -23,14 +23,12 @@ func (r *request) refuseGroup(op kmsg.ACLOperation, group string) int16 {
 	return 0
 }
 
-// handleGroup serves a request that concerns one group. While it waits for other members the group may move away: then the answer that comes later
-// belongs to nobody, and the client is told to look for the new coordinator.
+// handleGroup serves a request that concerns one group. While it waits for other members the group may move away: then it is answered NOT_COORDINATOR.
 func handleGroup(r *request) answer {
 	group := groupOf(r.msg)
 	if resp := r.denyGroup(group); resp != nil {
 		return answer{resp: resp}
 	}
-	moved := r.node.cluster.coordinatorChange()
 	if !r.coordinates(group) {
 		return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
 	}
@@ -50,29 +48,22 @@ func handleGroup(r *request) answer {
 	case *kmsg.OffsetFetchRequest:
 		addDenied = r.denyFetched(req)
 	}
-	replied := r.ask(r.msg)
-	for {
-		select {
-		case resp := <-replied:
-			switch resp := resp.(type) {
-			case *kmsg.OffsetCommitResponse:
-				mergeCommits(resp, failed)
-			case *kmsg.OffsetFetchResponse:
-				r.failFetched(resp)
-				addDenied(resp)
-			case *kmsg.OffsetDeleteResponse:
-				if resp.ErrorCode == 0 {
-					resp.Topics = append(resp.Topics, undeleted...)
-				}
-			}
-			return answer{resp: resp}
-		case <-r.conn.done:
-			return answer{close: true}
-		case <-moved:
-			if moved = r.node.cluster.coordinatorChange(); !r.coordinates(group) {
-				return answer{resp: failWhole(r.msg, kerr.NotCoordinator.Code)}
+	select {
+	case resp := <-r.ask(r.msg):
+		switch resp := resp.(type) {
+		case *kmsg.OffsetCommitResponse:
+			mergeCommits(resp, failed)
+		case *kmsg.OffsetFetchResponse:
+			r.failFetched(resp)
+			addDenied(resp)
+		case *kmsg.OffsetDeleteResponse:
+			if resp.ErrorCode == 0 {
+				resp.Topics = append(resp.Topics, undeleted...)
 			}
 		}
+		return answer{resp: resp}
+	case <-r.conn.done:
+		return answer{close: true}
 	}
 }
 
@@ -93,11 +84,19 @@ func mergeCommits(resp *kmsg.OffsetCommitResponse, failed []kmsg.OffsetCommitRes
 	}
 }
 
-// ask hands a request to the coordinator. The channel has room for the reply, so that nobody waits for a client that has gone.
+// ask hands a request to the coordinator, which answers NOT_COORDINATOR if the group that it concerns has moved away. The channel has room for the
+// reply, so that nobody waits for a client that has gone.
 func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
-	r.node.cluster.refreshGroups()
+	c := r.node.cluster
+	c.refreshGroups()
 	replied := make(chan kmsg.Response, 1)
-	r.node.cluster.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host}, req, func(resp kmsg.Response) { replied <- resp })
+	c.coordinators.mu.RLock() // no group moves meanwhile
+	defer c.coordinators.mu.RUnlock()
+	if group := groupOf(req); group != "" && c.coordinators.of(group) != r.node.id {
+		replied <- failWhole(req, kerr.NotCoordinator.Code)
+		return replied
+	}
+	c.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host}, req, func(resp kmsg.Response) { replied <- resp })
 	return replied
 }
 

@@ -80,7 +80,7 @@ func (m *marking) try() (done, retry bool) {
 	part := c.partition(m.partition.Topic, m.partition.Partition)
 	switch {
 	case m.partition.Topic == offsetsTopic:
-		leader = c.node(c.firstAlive(m.partition.Partition))
+		leader = c.node(c.offsetsLeader(m.partition.Partition))
 	case part == nil:
 		return true, false // deleted
 	default:
@@ -208,7 +208,7 @@ func (r *request) mark(q *kmsg.WriteTxnMarkersRequestMarker, topic string, index
 		return err
 	}
 	if topic == offsetsTopic && c.exists(txns.Partition{Topic: topic, Partition: index}) {
-		if c.firstAlive(index) != r.node.id {
+		if c.offsetsLeader(index) != r.node.id {
 			return kerr.NotLeaderForPartition
 		}
 		c.endOffsets(index, q.ProducerID, q.Committed)

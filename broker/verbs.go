@@ -9,8 +9,9 @@ import (
 // ErrUnknownBroker says that there is no broker with a node id.
 var ErrUnknownBroker = errors.New("unknown broker")
 
-// MoveCoordinator makes a broker the coordinator of a group for as long as the broker runs. Requests that wait at the old coordinator are answered
-// NOT_COORDINATOR; members, generation and offsets stay.
+// MoveCoordinator makes a broker the coordinator of a group, and of the groups that share its partition of __consumer_offsets, for as long as the broker
+// runs. Requests that wait at the old coordinator are answered NOT_COORDINATOR. The new one knows what was written down: the offsets, and the members and
+// generation of the last rebalance that ended.
 func (c *Cluster) MoveCoordinator(group string, broker int32) error {
 	if n := c.node(broker); n == nil || !n.isAlive() {
 		return fmt.Errorf("move coordinator of %s to broker %d, which does not run: %w", group, broker, ErrUnknownBroker)
@@ -61,6 +62,7 @@ func (c *Cluster) ResumeBroker(id int32) error {
 	if n == nil {
 		return fmt.Errorf("resume broker %d: %w", id, ErrUnknownBroker)
 	}
+	defer c.placeCoordinators(noLeader) // without the cluster's lock
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if fenced := n.resume(); fenced {
@@ -68,7 +70,6 @@ func (c *Cluster) ResumeBroker(id int32) error {
 	} else {
 		c.replicateLocked()
 	}
-	c.coordinatorsChanged() // markers wait for it
 	c.log.Info("broker resumed", "broker", id)
 	return nil
 }

@@ -93,7 +93,7 @@ func (c *Cluster) StopBroker(id int32) error {
 // StartBroker starts a broker that was killed or stopped, on the address that it had. Its replicas are cut back to what their leaders have, fetch the rest
 // and are in sync again; it leads what has no leader where it may: where it was in sync last, or by an unclean election. Starting a broker that runs does
 // nothing.
-func (c *Cluster) StartBroker(id int32, opts ...StartOption) error {
+func (c *Cluster) StartBroker(id int32, opts ...StartOption) (err error) {
 	n := c.node(id)
 	if n == nil {
 		return fmt.Errorf("start broker %d: %w", id, ErrUnknownBroker)
@@ -102,12 +102,18 @@ func (c *Cluster) StartBroker(id int32, opts ...StartOption) error {
 	for _, o := range opts {
 		o(&s)
 	}
+	defer func() { // without the cluster's lock
+		if err == nil {
+			c.placeCoordinators(id)
+		}
+	}()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		return fmt.Errorf("start broker %d: %w", id, ErrClosed)
 	}
 	if n.condition() != "down" {
+		id = noLeader
 		return nil
 	}
 	for _, p := range c.everyPartitionLocked() {
@@ -115,7 +121,7 @@ func (c *Cluster) StartBroker(id int32, opts ...StartOption) error {
 	}
 	n.stopping.Store(false)
 	lost := !n.endedInOrder() || s.loseAll || s.loseTail
-	if err := n.listen(net.JoinHostPort(n.host, strconv.Itoa(int(n.port)))); err != nil {
+	if err = n.listen(net.JoinHostPort(n.host, strconv.Itoa(int(n.port)))); err != nil {
 		return fmt.Errorf("start broker: %w", err)
 	}
 	c.brokerCameLocked(id, lost)

@@ -23,8 +23,6 @@ type Chaos struct {
 	Records int
 	Faults  int
 
-	Coordinators bool // coordinators move, too
-
 	// Calm is how long the run waits after a fault, at most. A member is cut off for up to 20 times that, a broker paused for up to 10 times. 2 s when 0:
 	// longer than a session, which lasts 30 s.
 	Calm time.Duration
@@ -200,9 +198,6 @@ func (x *chaos) fault(n int) {
 		"a broker is killed":    func() { x.takeDown("kill a broker", x.target.Faults.Kill) },
 		"a broker is stopped":   func() { x.takeDown("stop a broker", x.target.Faults.Stop) },
 		"a broker is paused":    x.pause,
-	}
-	if !x.Coordinators {
-		delete(verbs, "a coordinator moves")
 	}
 	if len(x.live) >= chaosMembers {
 		delete(verbs, "a member joins")

@@ -44,6 +44,7 @@ func (m *Manager) Moved(name string) bool {
 	}
 	if g.consumer != nil {
 		g.consumer.reload()
+		m.watch(g)
 		return true
 	}
 	old := g.classic
@@ -67,6 +68,23 @@ func (m *Manager) Moved(name string) bool {
 	m.reached(name, c.state)
 	m.watch(g)
 	return true
+}
+
+// Unload stops a group's clocks and answers what waits NOT_COORDINATOR, for the time in which no broker can coordinate it: no member expires then.
+// [Manager.Moved] goes on with it. Until then nothing may be asked of the group but by who looks on.
+func (m *Manager) Unload(name string) {
+	m.mu.Lock()
+	defer m.unlock()
+	g := m.groups[name]
+	if m.closed || g == nil {
+		return
+	}
+	m.unset(&g.expiry)
+	if g.consumer != nil {
+		g.consumer.close()
+	} else {
+		g.classic.close(kerr.NotCoordinator)
+	}
 }
 
 // reload starts the clocks of a consumer group again. All else of it is written

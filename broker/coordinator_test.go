@@ -1,0 +1,105 @@
+package broker_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/sordini-go/sordini/broker"
+)
+
+// adminCommit is a commit of orders[0] by nobody's member.
+func adminCommit(group string, offset int64) *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Version, req.Group, req.Generation = 8, group, -1
+	p := kmsg.NewOffsetCommitRequestTopicPartition()
+	p.Offset = offset
+	req.Topics = append(req.Topics, kmsg.OffsetCommitRequestTopic{Topic: "orders", Partitions: []kmsg.OffsetCommitRequestTopicPartition{p}})
+	return req
+}
+
+func committedCode(resp kmsg.Response) int16 {
+	return resp.(*kmsg.OffsetCommitResponse).Topics[0].Partitions[0].ErrorCode
+}
+
+// A coordinator that hung keeps what it was sent. When it goes on, others have taken over, and have been sent newer commits.
+func TestCommitThatABrokerSleptOverNeverOverwritesANewerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{Brokers: 3, Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}})
+		old := cluster.Coordinator("billing")
+		if err := cluster.PauseBroker(old); err != nil {
+			t.Fatal(err)
+		}
+		slow, late := dial(t, cluster, int(old)), adminCommit("billing", 5)
+		slow.send(late)
+		time.Sleep(10 * time.Second) // virtual; the broker's session is 9 s
+		now := cluster.Coordinator("billing")
+		if now == old {
+			t.Fatal("nobody took over")
+		}
+		if code := committedCode(ask[*kmsg.OffsetCommitResponse](dial(t, cluster, int(now)), 8, adminCommit("billing", 10))); code != 0 {
+			t.Fatalf("commit: %d", code)
+		}
+		if err := cluster.ResumeBroker(old); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := slow.receive(late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := committedCode(resp); code != kerr.NotCoordinator.Code {
+			t.Errorf("the old commit was answered %d", code)
+		}
+		if offset, _, _ := cluster.Committed("billing", "orders", 0); offset != 10 {
+			t.Errorf("committed %d after 10 was acknowledged", offset)
+		}
+		if got := cluster.Coordinator("billing"); got != now {
+			t.Errorf("coordinator is %d again, was %d", got, now)
+		}
+	})
+}
+
+// While every broker is down nobody's session runs out: whoever loads the group gives its members a whole one.
+func TestMembersOutliveACoordinatorThatIsAwayForLongerThanTheirSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}})
+		w := dial(t, cluster, 1)
+		join := kmsg.NewPtrJoinGroupRequest()
+		join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "classic", "consumer", 10_000, 60_000
+		p := kmsg.NewJoinGroupRequestProtocol()
+		p.Name = "range"
+		join.Protocols = append(join.Protocols, p)
+		joined := ask[*kmsg.JoinGroupResponse](w, 3, join)
+		sync := kmsg.NewPtrSyncGroupRequest()
+		sync.Group, sync.MemberID, sync.Generation = "classic", joined.MemberID, joined.Generation
+		if got := ask[*kmsg.SyncGroupResponse](w, 2, sync); got.ErrorCode != 0 {
+			t.Fatalf("sync: %d", got.ErrorCode)
+		}
+		beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Group, beat.MemberID, beat.SubscribedTopicNames, beat.Topics = "consumer", "me", []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		beat.RebalanceTimeoutMillis = 60_000
+		epoch := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, beat).MemberEpoch
+
+		if err := cluster.KillBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute) // virtual
+		if err := cluster.StartBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		w = dial(t, cluster, 1)
+		classic := kmsg.NewPtrHeartbeatRequest()
+		classic.Group, classic.MemberID, classic.Generation = "classic", joined.MemberID, joined.Generation
+		if got := ask[*kmsg.HeartbeatResponse](w, 3, classic); got.ErrorCode != 0 {
+			t.Errorf("heartbeat of the classic member: %d", got.ErrorCode)
+		}
+		beat = kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Group, beat.MemberID, beat.MemberEpoch = "consumer", "me", epoch
+		if got := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, beat); got.ErrorCode != 0 {
+			t.Errorf("heartbeat of the consumer group's member: %d", got.ErrorCode)
+		}
+	})
+}

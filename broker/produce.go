@@ -95,7 +95,10 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	if err != nil {
 		return pending{}, err
 	}
-	refused := checkRecords(batch, cfg, now, p)
+	checked, refused := checkRecords(batch, cfg, now, p)
+	if refused == nil {
+		batch = checked
+	}
 	var verified *storage.Verification
 	if batch.Transactional() {
 		if err := part.checkLeader(r.node.id); err != nil {
@@ -162,81 +165,79 @@ func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (reco
 	return batch, nil
 }
 
-// checkRecords checks what Kafka checks as part of appending.
-func checkRecords(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) error {
+// checkRecords checks what Kafka checks as part of appending, and returns the batch as it is to be appended.
+func checkRecords(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) (records.Batch, error) {
 	if batch.BaseOffset() != 0 {
-		return because(kerr.InvalidRecord, fmt.Errorf("base offset %d of a producer's batch", batch.BaseOffset()))
+		return nil, because(kerr.InvalidRecord, fmt.Errorf("base offset %d of a producer's batch", batch.BaseOffset()))
 	}
 	if batch.Codec() > records.Zstd {
-		return because(kerr.UnknownServerError, fmt.Errorf("compression type %d", batch.Codec()))
+		return nil, because(kerr.UnknownServerError, fmt.Errorf("compression type %d", batch.Codec()))
 	}
-	if err := batch.Check(); err != nil {
-		return because(kerr.InvalidRecord, err)
+	rules := rulesOf(cfg, now)
+	found, err := batch.Check(rules)
+	switch {
+	case errors.Is(err, records.ErrDecompress):
+		return nil, because(kerr.UnknownServerError, err)
+	case err != nil:
+		return nil, because(kerr.InvalidRecord, err)
 	}
-	if cfg.Compact {
-		if err := requireKeys(batch, p); err != nil {
-			return err
+	if err := refuse(found.Refused, rules, p); err != nil {
+		return nil, err
+	}
+	target, named := records.ParseCodec(cfg.Compression)
+	if !named {
+		target = batch.Codec()
+	}
+	if target != batch.Codec() || found.OutOfOrder && target != records.None {
+		if batch, err = batch.Compressed(target, cfg.Level); err != nil {
+			return nil, because(kerr.InvalidRecord, err)
+		}
+		if len(batch) > cfg.MaxMessageBytes {
+			return nil, because(kerr.MessageTooLarge, fmt.Errorf("batch of %d bytes as %s, max.message.bytes is %d", len(batch), target, cfg.MaxMessageBytes))
 		}
 	}
-	if cfg.AppendTime {
-		return nil
+	if int64(len(batch)) > cfg.SegmentBytes {
+		return nil, because(kerr.RecordListTooLarge, fmt.Errorf("batch of %d bytes, segment.bytes is %d", len(batch), cfg.SegmentBytes))
 	}
-	return checkTimestamps(batch, cfg, now, p)
+	return batch, nil
 }
 
-// checkTimestamps refuses a batch that holds records from too far in the past or in the future (KIP-937). Its header is enough to see that there is
-// none; which they are is looked for only when there is one.
-func checkTimestamps(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) error {
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+// rulesOf says which records a topic takes: with keys where it is compacted, and from not too far in the past or in the future (KIP-937).
+func rulesOf(cfg *settings.Topic, now time.Time) records.Rules {
+	rules := records.Anything
+	rules.Keys = cfg.Compact
+	if cfg.AppendTime {
+		return rules
+	}
 	if cfg.Before < math.MaxInt64 {
-		from = now.Add(-cfg.Before).UnixMilli()
+		rules.Oldest = now.Add(-cfg.Before).UnixMilli()
 	}
 	if cfg.After < math.MaxInt64 {
-		to = now.Add(cfg.After).UnixMilli()
+		rules.Newest = now.Add(cfg.After).UnixMilli()
 	}
-	if batch.MaxTimestamp() <= to && from == math.MinInt64 {
+	return rules
+}
+
+// refuse says which records break a rule of the topic (KIP-467). The first decides what the batch is refused with.
+func refuse(refused []records.Refusal, rules records.Rules, p *kmsg.ProduceResponseTopicPartition) error {
+	if len(refused) == 0 {
 		return nil
 	}
-	i := int32(0)
-	for rec, err := range batch.Records() {
-		if err != nil {
-			return because(kerr.InvalidRecord, err)
+	for _, r := range refused {
+		e := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+		e.RelativeOffset = r.Index
+		message := "Compacted topic cannot accept message without key"
+		if !r.Keyless {
+			message = fmt.Sprintf("Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]",
+				r.Timestamp, r.Index, rules.Oldest, rules.Newest)
 		}
-		if rec.Timestamp != -1 && (rec.Timestamp < from || rec.Timestamp > to) {
-			p.ErrorRecords = append(p.ErrorRecords, errorRecord(i,
-				"Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]", rec.Timestamp, i, from, to))
-		}
-		i++
+		e.ErrorMessage = &message
+		p.ErrorRecords = append(p.ErrorRecords, e)
 	}
-	if len(p.ErrorRecords) > 0 {
+	if !refused[0].Keyless {
 		return codef(kerr.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")
 	}
-	return nil
-}
-
-func errorRecord(i int32, format string, args ...any) kmsg.ProduceResponseTopicPartitionErrorRecord {
-	e := kmsg.NewProduceResponseTopicPartitionErrorRecord()
-	e.RelativeOffset = i
-	e.ErrorMessage = kmsg.StringPtr(fmt.Sprintf(format, args...))
-	return e
-}
-
-// requireKeys refuses a batch for a compacted topic that holds a record without a key, and says which (KIP-467).
-func requireKeys(b records.Batch, p *kmsg.ProduceResponseTopicPartition) error {
-	i := int32(0)
-	for rec, err := range b.Records() {
-		if err != nil {
-			return codef(kerr.InvalidRecord, "%v", err)
-		}
-		if rec.Key == nil {
-			p.ErrorRecords = append(p.ErrorRecords, errorRecord(i, "Compacted topic cannot accept message without key"))
-		}
-		i++
-	}
-	if len(p.ErrorRecords) > 0 {
-		return codef(kerr.InvalidRecord, "One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most.", len(p.ErrorRecords))
-	}
-	return nil
+	return codef(kerr.InvalidRecord, "One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most.", len(refused))
 }
 
 // hintLeader tells a client that came to the wrong broker where the leader is (KIP-951).

@@ -2,12 +2,14 @@ package records
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -50,27 +52,50 @@ var ErrDecompress = errors.New("cannot decompress")
 // xerial begins the framing that Java clients put around snappy blocks.
 var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
-// zstdReader is safe for concurrent use. It is made when the program starts, because it holds a channel: one that was made inside a testing/synctest
-// bubble could not be used outside of it.
-var zstdReader, zstdError = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed))
+// The zstd coders are safe for concurrent use. They are made when the program starts, because they hold channels: one that was made inside a
+// testing/synctest bubble could not be used outside of it.
+var (
+	zstdReader, zstdError = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed))
+
+	gzipReaders, lz4Readers sync.Pool
+)
 
 // decompress returns src itself when it is not compressed. What does not fit into most bytes is an error.
-func decompress(c Codec, src []byte, most int) (out []byte, err error) {
+func decompress(c Codec, src []byte, most int) ([]byte, error) {
+	return decompressTo(nil, c, src, most)
+}
+
+// decompressTo decompresses into dst's memory where it is large enough.
+func decompressTo(dst []byte, c Codec, src []byte, most int) (out []byte, err error) {
 	switch c {
 	case None:
 		return src, nil
 	case Gzip:
-		var r *gzip.Reader
-		if r, err = gzip.NewReader(bytes.NewReader(src)); err == nil {
-			out, err = readBounded(r, most)
+		r, _ := gzipReaders.Get().(*gzip.Reader)
+		if r == nil {
+			r = new(gzip.Reader)
 		}
+		if err = r.Reset(bytes.NewReader(src)); err == nil {
+			out, err = readBounded(dst, r, len(src), most)
+		}
+		gzipReaders.Put(r)
 	case Snappy:
-		out, err = unsnappy(src, most)
+		out, err = unsnappy(dst, src, most)
 	case LZ4:
-		out, err = readBounded(lz4.NewReader(bytes.NewReader(src)), most)
+		r, _ := lz4Readers.Get().(*lz4.Reader)
+		if r == nil {
+			r = lz4.NewReader(nil)
+		}
+		r.Reset(bytes.NewReader(src))
+		out, err = readBounded(dst, r, len(src), most)
+		r.Reset(nil)
+		lz4Readers.Put(r)
 	case Zstd:
 		if err = zstdError; err == nil {
-			out, err = zstdReader.DecodeAll(src, nil)
+			err = checkZstdSize(src)
+		}
+		if err == nil {
+			out, err = zstdReader.DecodeAll(src, dst[:0])
 		}
 	default:
 		err = errors.New("unknown codec")
@@ -81,23 +106,53 @@ func decompress(c Codec, src []byte, most int) (out []byte, err error) {
 	return out, nil
 }
 
-func readBounded(r io.Reader, most int) ([]byte, error) {
-	out, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
-	if err == nil && len(out) > most {
-		err = fmt.Errorf("more than %d bytes", most)
+// zstdRatio is the most that zstd makes of a byte: a block of a byte that is repeated takes four and holds 128 KiB.
+const zstdRatio = 128 << 10 / 4
+
+// checkZstdSize refuses a frame that says it holds more than its bytes can: the decoder takes the memory before it looks.
+func checkZstdSize(src []byte) error {
+	var h zstd.Header
+	if err := h.Decode(src); err != nil {
+		return err
 	}
-	return out, err
+	if h.HasFCS && h.FrameContentSize > uint64(len(src))*zstdRatio {
+		return fmt.Errorf("%d bytes cannot hold %d", len(src), h.FrameContentSize)
+	}
+	return nil
+}
+
+// readBounded reads all of r, into dst's memory where it is large enough. It takes memory as it reads, not as a header may claim.
+func readBounded(dst []byte, r io.Reader, compressed, most int) ([]byte, error) {
+	dst = dst[:0]
+	if cap(dst) == 0 {
+		dst = make([]byte, 0, max(512, min(4*compressed, most)))
+	}
+	for {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > most:
+			return nil, fmt.Errorf("more than %d bytes", most)
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return nil, err
+		}
+	}
 }
 
 // unsnappy decodes a plain snappy block or the Java framing of several.
-func unsnappy(src []byte, most int) ([]byte, error) {
+func unsnappy(dst, src []byte, most int) ([]byte, error) {
+	out := dst[:0]
 	if !bytes.HasPrefix(src, xerial) {
-		return snappyBlock(nil, src, most)
+		return snappyBlock(out, src, most)
 	}
 	if len(src) < 16 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	var out []byte
 	for src = src[16:]; len(src) > 0; {
 		if len(src) < 4 {
 			return nil, io.ErrUnexpectedEOF
@@ -124,9 +179,10 @@ func snappyBlock(dst, block []byte, most int) ([]byte, error) {
 	if n > most-len(dst) || n > 64*len(block)+64 {
 		return nil, fmt.Errorf("%d bytes of a block of %d", n, len(block))
 	}
-	out, err := s2.Decode(nil, block)
-	if err != nil || dst == nil {
-		return out, err
+	dst = slices.Grow(dst, n)
+	out, err := s2.Decode(dst[len(dst):len(dst)+n], block)
+	if err != nil {
+		return nil, err
 	}
-	return append(dst, out...), nil
+	return dst[:len(dst)+len(out)], nil
 }

@@ -287,6 +287,12 @@ type Topic struct {
 	RetentionBytes  int64         // negative: none
 	SegmentBytes    int64
 	SegmentMs       int64
+	SegmentJitter   int64         // how much sooner than SegmentMs a segment may be rolled, milliseconds
+	Dirty           float64       // min.cleanable.dirty.ratio
+	MinLag, MaxLag  time.Duration // how long a record stays as it was written at least, and at most
+	DeleteRetention time.Duration // how long a tombstone stays after it has been compacted
+	Compression     string        // compression.type
+	Level           int           // of Compression, where it names a codec that has levels
 }
 
 // ParseTopic checks a topic's own settings and resolves all of them.
@@ -325,6 +331,15 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 		return Topic{}, fmt.Errorf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", from, to)
 	}
 	policy := SplitList(get("cleanup.policy"))
+	dirty, err := strconv.ParseFloat(get("min.cleanable.dirty.ratio"), 64)
+	if err != nil {
+		panic(fmt.Sprintf("setting min.cleanable.dirty.ratio was not checked: %v", err))
+	}
+	compression, level := get("compression.type"), 0
+	switch compression {
+	case "gzip", "lz4", "zstd":
+		level = int(number("compression." + compression + ".level"))
+	}
 	return Topic{
 		MaxMessageBytes: int(number("max.message.bytes")),
 		MinISR:          int(number("min.insync.replicas")),
@@ -338,5 +353,12 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 		RetentionBytes:  number("retention.bytes"),
 		SegmentBytes:    number("segment.bytes"),
 		SegmentMs:       number("segment.ms"),
+		SegmentJitter:   number("segment.jitter.ms"),
+		Dirty:           dirty,
+		MinLag:          millis("min.compaction.lag.ms"),
+		MaxLag:          millis("max.compaction.lag.ms"),
+		DeleteRetention: millis("delete.retention.ms"),
+		Compression:     compression,
+		Level:           level,
 	}, nil
 }

@@ -237,6 +237,7 @@ func (c *Cluster) alterTopic(q *alterRequest, validateOnly bool) error {
 	t.overrides = altered
 	t.settings.Store(&resolved)
 	c.retention.due(nowMillis())
+	c.cleaner.due(nowMillis())
 	c.log.Info("topic settings altered", "topic", t.name, "settings", altered)
 	return nil
 }
@@ -300,6 +301,7 @@ func (c *Cluster) applySettingsLocked(next settings.Broker) {
 	c.tellGroupsLocked()
 	c.retention.idle.Store(int64(next.Int("producer.id.expiration.ms")))
 	c.retention.due(nowMillis())
+	c.cleaner.due(nowMillis())
 }
 
 func (c *Cluster) alterGroup(q *alterRequest, validateOnly bool) error {

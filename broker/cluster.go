@@ -91,6 +91,7 @@ type Cluster struct {
 	lastPID         atomic.Int64 // the producer id that was given last
 	faults          faults
 	retention       *retention
+	cleaner         *cleaner
 	watchers        watchers
 
 	timers     timers
@@ -174,6 +175,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()
 	c.retention = newRetention(values)
+	c.cleaner = newCleaner(values)
 	if err := c.start(cfg); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -215,7 +217,8 @@ func (c *Cluster) start(cfg Config) error {
 	for _, n := range c.nodes {
 		n.serve()
 	}
-	c.wg.Go(c.retain)
+	c.wg.Go(func() { c.retention.run(c.done, c.retainOnce) })
+	c.wg.Go(func() { c.cleaner.run(c.done, c.clean) })
 	if cfg.Registry != nil {
 		return c.startRegistry(*cfg.Registry)
 	}

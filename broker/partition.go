@@ -30,6 +30,7 @@ type partition struct {
 	epochStart int64
 	soon       bool                 // a replication is due after Config.ReplicationDelay
 	lagCheck   *timer               // looks for followers that lag; nil: none is due
+	overdue    bool                 // something is too old, and stays until it is replicated
 	waiting    map[*waiter]struct{} // fetches and produces that wait for something to change
 }
 
@@ -92,6 +93,11 @@ func (w *waiter) signal() {
 func (p *partition) notifyLocked() {
 	for w := range p.waiting {
 		w.signal()
+	}
+	p.cleanDueLocked()
+	if p.overdue {
+		p.overdue = false
+		p.cluster.retention.due(nowMillis())
 	}
 	p.cluster.watchers.notify()
 }

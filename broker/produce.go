@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -95,7 +96,7 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	if err != nil {
 		return pending{}, err
 	}
-	checked, refused := checkRecords(batch, cfg, now, p)
+	checked, refused := checkRecords(part, batch, cfg, now, p)
 	if refused == nil {
 		batch = checked
 	}
@@ -118,6 +119,9 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	}
 	p.LogStartOffset = part.log.Start()
 	if refused != nil {
+		if errors.Is(refused, kerr.MessageTooLarge) || errors.Is(refused, kerr.RecordListTooLarge) {
+			p.LogStartOffset = -1 // Kafka says it with those codes that are about single records
+		}
 		return pending{}, refused
 	}
 	res, err := part.log.AppendVerified(batch, verified, part.epoch, now.UnixMilli(), limits(cfg))
@@ -166,7 +170,7 @@ func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (reco
 }
 
 // checkRecords checks what Kafka checks as part of appending, and returns the batch as it is to be appended.
-func checkRecords(batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) (records.Batch, error) {
+func checkRecords(part *partition, batch records.Batch, cfg *settings.Topic, now time.Time, p *kmsg.ProduceResponseTopicPartition) (records.Batch, error) {
 	if batch.BaseOffset() != 0 {
 		return nil, because(kerr.InvalidRecord, fmt.Errorf("base offset %d of a producer's batch", batch.BaseOffset()))
 	}
@@ -181,20 +185,24 @@ func checkRecords(batch records.Batch, cfg *settings.Topic, now time.Time, p *km
 	case err != nil:
 		return nil, because(kerr.InvalidRecord, err)
 	}
-	if err := refuse(found.Refused, rules, p); err != nil {
+	if err := refuse(part, found.Refused, rules, p); err != nil {
 		return nil, err
 	}
 	target, named := records.ParseCodec(cfg.Compression)
 	if !named {
 		target = batch.Codec()
 	}
-	if target != batch.Codec() || found.OutOfOrder && target != records.None {
+	switch {
+	case target != batch.Codec():
 		if batch, err = batch.Compressed(target, cfg.Level); err != nil {
 			return nil, because(kerr.InvalidRecord, err)
 		}
 		if len(batch) > cfg.MaxMessageBytes {
 			return nil, because(kerr.MessageTooLarge, fmt.Errorf("batch of %d bytes as %s, max.message.bytes is %d", len(batch), target, cfg.MaxMessageBytes))
 		}
+	case found.OutOfOrder && target != records.None:
+		// Kafka means to number the records anew, and fails because it has passed over their contents.
+		return nil, because(kerr.UnknownServerError, errors.New("the records of a compressed batch are not numbered from 0 on"))
 	}
 	if int64(len(batch)) > cfg.SegmentBytes {
 		return nil, because(kerr.RecordListTooLarge, fmt.Errorf("batch of %d bytes, segment.bytes is %d", len(batch), cfg.SegmentBytes))
@@ -209,6 +217,7 @@ func rulesOf(cfg *settings.Topic, now time.Time) records.Rules {
 	if cfg.AppendTime {
 		return rules
 	}
+	rules.Oldest = now.UnixMilli() - math.MaxInt64 // what Kafka names as the bound where there is none
 	if cfg.Before < math.MaxInt64 {
 		rules.Oldest = now.Add(-cfg.Before).UnixMilli()
 	}
@@ -218,26 +227,33 @@ func rulesOf(cfg *settings.Topic, now time.Time) records.Rules {
 	return rules
 }
 
-// refuse says which records break a rule of the topic (KIP-467). The first decides what the batch is refused with.
-func refuse(refused []records.Refusal, rules records.Rules, p *kmsg.ProduceResponseTopicPartition) error {
+// refuse says which records break a rule of the topic (KIP-467).
+func refuse(part *partition, refused []records.Refusal, rules records.Rules, p *kmsg.ProduceResponseTopicPartition) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	for _, r := range refused {
+	var shown []string
+	timestamp := false
+	for i, r := range refused {
 		e := kmsg.NewProduceResponseTopicPartitionErrorRecord()
 		e.RelativeOffset = r.Index
-		message := "Compacted topic cannot accept message without key"
+		message := fmt.Sprintf("Compacted topic cannot accept message without key in topic partition %s-%d", part.topic.name, part.index)
 		if !r.Keyless {
+			timestamp = true
 			message = fmt.Sprintf("Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]",
 				r.Timestamp, r.Index, rules.Oldest, rules.Newest)
+		}
+		if i < 3 {
+			shown = append(shown, fmt.Sprintf("RecordError(batchIndex=%d, message='%s')", r.Index, message))
 		}
 		e.ErrorMessage = &message
 		p.ErrorRecords = append(p.ErrorRecords, e)
 	}
-	if !refused[0].Keyless {
+	if timestamp {
 		return codef(kerr.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")
 	}
-	return codef(kerr.InvalidRecord, "One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most.", len(refused))
+	return codef(kerr.InvalidRecord, "One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: [%s]",
+		len(refused), strings.Join(shown, ", "))
 }
 
 // hintLeader tells a client that came to the wrong broker where the leader is (KIP-951).

@@ -35,9 +35,13 @@ func (p *partition) copyLocked(id int32) *replica {
 	return nil
 }
 
-// limits are what a topic's settings say of an append.
+// limits are what a topic's settings say of an append. A compacted log is rolled so often that max.compaction.lag.ms can be kept.
 func limits(cfg *settings.Topic) storage.Limits {
-	return storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, AppendTime: cfg.AppendTime}
+	lim := storage.Limits{SegmentBytes: cfg.SegmentBytes, SegmentMs: cfg.SegmentMs, Jitter: cfg.SegmentJitter, AppendTime: cfg.AppendTime}
+	if cfg.Compact {
+		lim.SegmentMs = min(lim.SegmentMs, cfg.MaxLag.Milliseconds())
+	}
+	return lim
 }
 
 // minISRLocked is how many replicas must be in sync for a record to be acknowledged to a producer that wants all, and to be shown to consumers.
@@ -119,7 +123,7 @@ func (p *partition) followLocked(f *replica, now time.Time) {
 	if f.log.End() < lead.End() {
 		lim := limits(p.topic.settings.Load())
 		for b := range lead.Batches(f.log.End()) {
-			f.log.AppendReplica(b, now.UnixMilli(), lim)
+			f.log.AppendReplica(b, p.cluster.node(f.id).now().UnixMilli(), lim)
 		}
 	}
 	f.log.DropBefore(min(lead.Start(), f.log.End()))

@@ -67,9 +67,15 @@ func decompress(c Codec, src []byte, most int) ([]byte, error) {
 
 // decompressTo decompresses into dst's memory where it is large enough.
 func decompressTo(dst []byte, c Codec, src []byte, most int) (out []byte, err error) {
-	switch c {
-	case None:
+	switch {
+	case c == None:
 		return src, nil
+	case len(src) == 0 && c == Zstd:
+		return nil, nil // no frame is nothing, as Kafka's decoder has it
+	case len(src) == 0:
+		return nil, fmt.Errorf("%w %s: %w", ErrDecompress, c, io.ErrUnexpectedEOF)
+	}
+	switch c {
 	case Gzip:
 		r, _ := gzipReaders.Get().(*gzip.Reader)
 		if r == nil {

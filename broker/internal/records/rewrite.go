@@ -54,26 +54,29 @@ func (b Batch) Empty() Batch {
 	return out.finish(nil)
 }
 
-// Compressed returns b with its records compressed by another codec, and their offsets in sequence, as the leader does on a topic with a
-// compression.type of its own and for clients that do not number records.
+// Compressed returns b with its records compressed by another codec, numbered from 0 on and with the first one's timestamp as the base, as the leader
+// does on a topic with a compression.type of its own.
 func (b Batch) Compressed(codec Codec, level int) (Batch, error) {
 	payload, err := decompress(b.Codec(), b.Payload(), MaxDecompressed)
 	if err != nil {
 		return nil, err
 	}
 	out := b.header(b.Attributes()&^attrCodec | int16(codec))
-	if !b.inSequence(payload) {
-		in := reader{src: payload}
-		payload = make([]byte, 0, len(payload))
-		for i := range b.Count() {
-			r, ok := in.record()
-			if !ok {
-				return nil, fmt.Errorf("record %d of %d is malformed: %w", i, b.Count(), ErrInvalid)
-			}
-			payload = r.append(payload, int64(i), r.Timestamp)
+	in := reader{src: payload}
+	anew := make([]byte, 0, len(payload))
+	first := int64(0)
+	for i := range b.Count() {
+		r, ok := in.record()
+		if !ok {
+			return nil, fmt.Errorf("record %d of %d is malformed: %w", i, b.Count(), ErrInvalid)
 		}
+		if i == 0 {
+			first = r.Timestamp
+		}
+		anew = r.append(anew, int64(i), r.Timestamp-first)
 	}
-	return out.finish(compress(codec, level, payload)), nil
+	binary.BigEndian.PutUint64(out[posBaseTime:], uint64(b.BaseTimestamp()+first))
+	return out.finish(compress(codec, level, anew)), nil
 }
 
 // header copies the batch's header, with other attributes.
@@ -90,17 +93,6 @@ func (b Batch) finish(payload []byte) Batch {
 	binary.BigEndian.PutUint32(out[posLength:], uint32(len(out)-Overhead))
 	out.Seal()
 	return out[:len(out):len(out)]
-}
-
-// inSequence says whether the records are numbered from 0 on, one by one.
-func (b Batch) inSequence(payload []byte) bool {
-	in := reader{src: payload}
-	for i := range b.Count() {
-		if r, ok := in.record(); !ok || r.Offset != int64(i) {
-			return false
-		}
-	}
-	return true
 }
 
 // append encodes the record with these deltas.

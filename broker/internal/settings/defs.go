@@ -79,6 +79,7 @@ var Brokers = listed(append(synonymDefs(), []Def{
 	{Name: "group.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.min.session.timeout.ms", Kind: Int, Default: "6000", ReadOnly: true, max: maxInt},
 	{Name: "leader.imbalance.check.interval.seconds", Kind: Long, Default: "300", ReadOnly: true, min: 1, max: maxLong},
+	{Name: "log.cleaner.backoff.ms", Kind: Long, Default: "15000", max: maxLong},
 	{Name: "log.retention.check.interval.ms", Kind: Long, Default: "300000", ReadOnly: true, min: 1, max: maxLong},
 	{Name: "log.retention.hours", Kind: Int, Default: "168", ReadOnly: true},
 	{Name: "log.retention.minutes", Kind: Int, Unset: true, ReadOnly: true},

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"sort"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
@@ -17,22 +19,52 @@ type Log struct {
 	producers map[int64]*producer
 	before    map[int64]*producer // as the producers were before the first batch that is held
 	txns      transactions
+
+	cleaned int64 // compaction has been here
+	cuts    int   // how often the log was cut at either end
+	broken  bool  // see Broken
 }
 
 // segment is what retention removes at once.
 type segment struct {
 	base    int64
 	batches []records.Batch
-	bytes   int64
+	bytes   int64 // as Kafka counts them: also of what lies before the log's start and has been let go
 	maxTime int64 // largest timestamp of a record, milliseconds
 	first   int64 // timestamp of the first batch, for segment.ms
+
+	modified int64    // when a batch was appended last, by the broker's clock
+	jitter   int64    // how much sooner than segment.ms it is rolled
+	gone     Position // of the record with the largest timestamp, where that has been let go
+}
+
+// newSegment makes a segment that begins at base.
+func newSegment(base int64) *segment { return &segment{base: base, maxTime: -1, gone: nowhere} }
+
+// largest is what the segment's age is counted from: its largest timestamp or, where no record has one, when it was written last.
+func (s *segment) largest() int64 {
+	if s.maxTime >= 0 {
+		return s.maxTime
+	}
+	return s.modified
+}
+
+// add puts a batch at the end.
+func (s *segment) add(b records.Batch) {
+	if s.bytes == 0 {
+		s.first = b.MaxTimestamp()
+	}
+	s.batches = append(s.batches, b)
+	s.bytes += int64(len(b))
+	s.maxTime = max(s.maxTime, b.MaxTimestamp())
 }
 
 // Limits are the settings of a topic that an append obeys.
 type Limits struct {
 	SegmentBytes int64
 	SegmentMs    int64
-	AppendTime   bool // message.timestamp.type=LogAppendTime
+	Jitter       int64 // segment.jitter.ms
+	AppendTime   bool  // message.timestamp.type=LogAppendTime
 }
 
 // Appended says where a batch went.
@@ -44,7 +76,7 @@ type Appended struct {
 
 // NewLog returns an empty log.
 func NewLog() *Log {
-	return &Log{segments: []*segment{{maxTime: -1}}, producers: make(map[int64]*producer), before: make(map[int64]*producer)}
+	return &Log{segments: []*segment{newSegment(0)}, producers: make(map[int64]*producer), before: make(map[int64]*producer)}
 }
 
 // Start is the first offset that may be read.
@@ -53,7 +85,7 @@ func (l *Log) Start() int64 { return l.start }
 // End is the offset that the next record gets.
 func (l *Log) End() int64 { return l.end }
 
-// Bytes is the size of what is held.
+// Bytes is the size of the segments. As in Kafka it counts what [Log.DropBefore] has taken from the oldest until the whole segment goes.
 func (l *Log) Bytes() (n int64) {
 	for _, s := range l.segments {
 		n += s.bytes
@@ -112,20 +144,23 @@ func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) Append
 	}
 	l.epochs.assign(epoch, l.end)
 	l.learn(b, now)
-	l.keep(b, lim)
+	l.keep(b, now, lim)
 	return res
 }
 
 // active returns the segment that b goes into, after rolling where the limits ask for it.
 func (l *Log) active(b records.Batch, lim Limits) *segment {
 	s := l.segments[len(l.segments)-1]
-	if len(s.batches) == 0 {
+	if s.bytes == 0 {
 		return s
 	}
 	full := lim.SegmentBytes > 0 && s.bytes+int64(len(b)) > lim.SegmentBytes
-	old := lim.SegmentMs > 0 && b.MaxTimestamp()-s.first > lim.SegmentMs
-	if full || old {
-		s = &segment{base: l.end, maxTime: -1}
+	old := lim.SegmentMs > 0 && b.MaxTimestamp()-s.first > lim.SegmentMs-s.jitter
+	if full || old || b.LastOffset()-s.base > math.MaxInt32 {
+		s = newSegment(l.end)
+		if most := min(lim.Jitter, lim.SegmentMs); most > 0 {
+			s.jitter = rand.Int64N(most)
+		}
 		l.segments = append(l.segments, s)
 	}
 	return s
@@ -169,9 +204,13 @@ func (l *Log) Batches(offset int64) func(yield func(records.Batch) bool) { retur
 
 // DropBefore moves the start of the log to offset and lets go of the batches that lie wholly before it.
 func (l *Log) DropBefore(offset int64) {
-	if offset <= l.start {
-		return
+	if offset > l.start {
+		l.drop(offset)
 	}
+}
+
+func (l *Log) drop(offset int64) {
+	l.cuts++
 	l.start = min(offset, l.end)
 	l.epochs.trimStart(l.start)
 	l.settle()
@@ -181,16 +220,5 @@ func (l *Log) DropBefore(offset int64) {
 	}
 	s := l.segments[0]
 	n := sort.Search(len(s.batches), func(i int) bool { return s.batches[i].LastOffset() >= l.start })
-	for _, b := range s.batches[:n] {
-		s.bytes -= int64(len(b))
-	}
-	clear(s.batches[:n])
-	s.batches = s.batches[n:]
-	s.base = max(s.base, min(l.start, l.end))
-	if len(s.batches) > 0 {
-		s.base = s.batches[0].BaseOffset()
-	} else {
-		s.batches = nil
-		s.maxTime = -1
-	}
+	s.letGo(n)
 }

@@ -57,6 +57,16 @@ func (m *model) byTime(ms int64) int64 {
 	return NoOffset
 }
 
+// deleted says whether a record at ms or later lies before the start.
+func (m *model) deleted(ms int64) bool {
+	for _, b := range m.batches {
+		if b.BaseOffset() < m.start && b.MaxTimestamp() >= ms {
+			return true
+		}
+	}
+	return false
+}
+
 func TestLogAnswersAsASimpleListDoes(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -97,7 +107,8 @@ func TestLogAnswersAsASimpleListDoes(t *testing.T) {
 				t.Fatalf("seed %d: from %d read %v of %d bytes, want %v", seed, from, bases, size, want)
 			}
 			ms := 1000 + r.Int64N(clock-900)
-			if pos, err := l.ByTime(ms, m.end); err != nil || pos.Offset != m.byTime(ms) {
+			// A record that has been deleted hides later ones, for as long as its segment is there.
+			if pos, err := l.ByTime(ms, m.end); err != nil || pos.Offset != m.byTime(ms) && (pos.Offset != NoOffset || !m.deleted(ms)) {
 				t.Fatalf("seed %d: first at %d ms is %d, %v; want %d", seed, ms, pos.Offset, err, m.byTime(ms))
 			}
 			for i, b := range m.batches {
@@ -116,17 +127,22 @@ func TestDroppedBatchesAreLetGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	size := l.Bytes()
 	l.DropBefore(55)
-	if got := l.Bytes(); got != size/2 {
-		t.Errorf("%d bytes are held of %d", got, size)
+	held := func() (n int) {
+		for _, s := range l.segments {
+			n += len(s.batches)
+		}
+		return n
+	}
+	if held() != 5 {
+		t.Errorf("%d of 10 batches are held", held())
 	}
 	if epoch, end := l.EpochEnd(-5); epoch != -5 || end != 55 {
 		t.Errorf("an epoch before the log's first ends at %d, want the log's start", end)
 	}
 	l.DropBefore(100)
-	if l.Bytes() != 0 || l.Start() != 100 || l.End() != 100 {
-		t.Errorf("%d bytes are held from %d to %d", l.Bytes(), l.Start(), l.End())
+	if held() != 0 || l.Start() != 100 || l.End() != 100 {
+		t.Errorf("%d batches are held from %d to %d", held(), l.Start(), l.End())
 	}
 	l.DropBefore(1000)
 	if l.Start() != 100 {
@@ -210,13 +226,13 @@ func TestRetentionDropsWholeSegments(t *testing.T) {
 		"both":               {150 * time.Second, one, 4},
 	} {
 		l := fill()
-		l.Retain(now, test.age, test.size)
+		l.Retain(now, test.age, test.size, l.End())
 		if l.Start() != test.start {
 			t.Errorf("%s: the log begins at %d, want %d", name, l.Start(), test.start)
 		}
 	}
 	l := fill()
-	if l.Retain(now.Add(time.Hour), time.Minute, -1); l.Start() != 5 || l.End() != 5 {
+	if l.Retain(now.Add(time.Hour), time.Minute, -1, l.End()); l.Start() != 5 || l.End() != 5 {
 		t.Errorf("all is old: the log goes from %d to %d", l.Start(), l.End())
 	}
 }
@@ -253,5 +269,60 @@ func TestDuplicateIsAnsweredAsItWas(t *testing.T) {
 	}
 	if l.ExpireProducers(51); len(l.producers) != 0 {
 		t.Error("an idle producer is remembered")
+	}
+}
+
+func TestDeletedRecordIsFoundAsTheNewestAsInKafka(t *testing.T) {
+	l := NewLog()
+	for _, ms := range []int64{100, 500, 300} {
+		if _, err := l.Append(batch(2, ms), 4, 0, Limits{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Position{Offset: 3, Timestamp: 501, Epoch: 4}
+	for start := range int64(7) {
+		l.DropBefore(start)
+		if pos, err := l.MaxTime(6); err != nil || pos != want {
+			t.Errorf("log from %d: %+v, %v", start, pos, err)
+		}
+	}
+	if pos, _ := l.MaxTime(3); pos != nowhere {
+		t.Errorf("beyond the limit: %+v", pos)
+	}
+	if l.Retain(time.UnixMilli(10_000), time.Second, -1, l.End()); l.Bytes() != 0 {
+		t.Errorf("%d bytes are left by retention", l.Bytes())
+	}
+	if pos, _ := l.MaxTime(6); pos != nowhere {
+		t.Errorf("the segment is gone: %+v", pos)
+	}
+}
+
+func TestRecordsWithoutTimestampAgeFromWhenTheyWereWritten(t *testing.T) {
+	l := NewLog()
+	b := batch(1, 0)
+	b = b.With([]records.Record{{Timestamp: -1}}, records.NoHorizon)
+	if _, err := l.Append(b, 0, 5_000, Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if l.Retain(time.UnixMilli(6_000), time.Second, -1, l.End()); l.Start() != 0 {
+		t.Error("a record is gone a second after it was written")
+	}
+	if pos, err := l.MaxTime(1); err != nil || pos.Offset != 0 {
+		t.Errorf("newest: %+v, %v", pos, err)
+	}
+	if l.Retain(time.UnixMilli(6_001), time.Second, -1, l.End()); l.Start() != 1 {
+		t.Error("a record is there after its time")
+	}
+}
+
+func TestRetentionLeavesWhatIsNotReplicated(t *testing.T) {
+	l := NewLog()
+	for i := range int64(3) {
+		if _, err := l.Append(batch(1, i*10), 0, 0, Limits{SegmentMs: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.Retain(time.UnixMilli(1_000_000), time.Second, 0, 2); l.Start() != 2 {
+		t.Errorf("the log begins at %d, its high watermark is 2", l.Start())
 	}
 }

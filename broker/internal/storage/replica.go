@@ -11,18 +11,14 @@ import (
 func (l *Log) AppendReplica(b records.Batch, now int64, lim Limits) {
 	l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
 	l.learn(b, now)
-	l.keep(b, lim)
+	l.keep(b, now, lim)
 }
 
 // keep puts a batch at the end of the active segment.
-func (l *Log) keep(b records.Batch, lim Limits) {
+func (l *Log) keep(b records.Batch, now int64, lim Limits) {
 	s := l.active(b, lim)
-	if len(s.batches) == 0 {
-		s.first = b.MaxTimestamp()
-	}
-	s.batches = append(s.batches, b)
-	s.bytes += int64(len(b))
-	s.maxTime = max(s.maxTime, b.MaxTimestamp())
+	s.add(b)
+	s.modified = now
 	l.end = b.LastOffset() + 1
 }
 
@@ -43,14 +39,16 @@ func (l *Log) Truncate(offset int64) {
 	l.segments = l.segments[:n]
 	l.segments[n-1].truncate(offset)
 	l.end = offset
+	l.cleaned = min(l.cleaned, offset)
+	l.cuts++
 	l.epochs.trimEnd(offset)
 	l.relearn()
 }
 
 // Reset empties the log and lets it begin at offset: a follower does so that is so far behind that the leader does not have what comes next.
 func (l *Log) Reset(offset int64) {
-	*l = Log{segments: []*segment{{base: offset, maxTime: -1}}, start: offset, end: offset,
-		producers: make(map[int64]*producer), before: make(map[int64]*producer)}
+	*l = Log{segments: []*segment{newSegment(offset)}, start: offset, end: offset,
+		producers: make(map[int64]*producer), before: make(map[int64]*producer), cuts: l.cuts + 1}
 }
 
 // truncate drops the segment's batches that hold offset or lie beyond it.
@@ -58,7 +56,7 @@ func (s *segment) truncate(offset int64) {
 	n := sort.Search(len(s.batches), func(i int) bool { return s.batches[i].LastOffset() >= offset })
 	clear(s.batches[n:])
 	s.batches = s.batches[:n]
-	s.bytes, s.maxTime = 0, -1
+	s.bytes, s.maxTime, s.gone = 0, -1, nowhere
 	for _, b := range s.batches {
 		s.bytes += int64(len(b))
 		s.maxTime = max(s.maxTime, b.MaxTimestamp())

@@ -3,40 +3,51 @@ package storage
 import "time"
 
 // Retain drops the oldest segments that are too old, or that the log is too large by, as Kafka does: whole segments, the active one too when even its
-// newest record is too old. A negative limit is none. It returns how many bytes went.
-func (l *Log) Retain(now time.Time, age time.Duration, size int64) (dropped int64) {
+// newest record is too old, and nothing that lies at the high watermark or beyond it. A negative limit is none. It returns how many bytes went.
+func (l *Log) Retain(now time.Time, age time.Duration, size, highWatermark int64) (dropped int64) {
 	before := l.Bytes()
+	below := 0 // how many segments lie below the high watermark
+	for below < len(l.segments) && l.segments[below].bytes > 0 && l.segmentEnd(below) <= highWatermark {
+		below++
+	}
 	gone := 0 // how many segments go
 	if age >= 0 {
 		oldest := now.Add(-age).UnixMilli()
-		for gone < len(l.segments) && len(l.segments[gone].batches) > 0 && l.segments[gone].maxTime < oldest {
+		for gone < below && l.segments[gone].largest() < oldest {
 			gone++
 		}
 	}
 	if size >= 0 {
 		excess := before - size
-		for i, s := range l.segments {
-			if excess -= s.bytes; excess < 0 || len(s.batches) == 0 {
+		for i, s := range l.segments[:below] {
+			if excess -= s.bytes; excess < 0 {
 				break
 			}
 			gone = max(gone, i+1)
 		}
 	}
-	if gone == 0 {
+	switch gone {
+	case 0:
 		return 0
+	case len(l.segments):
+		l.segments = append(l.segments, newSegment(l.end))
 	}
-	start := l.end
-	if gone < len(l.segments) {
-		start = l.segments[gone].base
-	}
-	l.DropBefore(start)
+	l.drop(max(l.start, l.segments[gone].base))
 	return before - l.Bytes()
 }
 
-// OldestSegment returns the largest timestamp of the oldest segment; false when the log is empty.
+// segmentEnd is the offset after a segment's last.
+func (l *Log) segmentEnd(i int) int64 {
+	if i+1 < len(l.segments) {
+		return l.segments[i+1].base
+	}
+	return l.end
+}
+
+// OldestSegment returns what the age of the oldest segment is counted from; false when the log is empty.
 func (l *Log) OldestSegment() (ms int64, ok bool) {
 	s := l.segments[0]
-	return s.maxTime, len(s.batches) > 0
+	return s.largest(), s.bytes > 0
 }
 
 // ExpireProducers forgets the producers that have written nothing since a moment, in milliseconds. It returns when the one that has been silent for

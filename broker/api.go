@@ -12,13 +12,44 @@ type api struct {
 	min, max int16
 	keeps    bool // the handler keeps slices of the frame
 	handle   func(*request) answer
+	unlisted bool // served, but not named by ApiVersions
+}
+
+// unserved are the requests that Apache Kafka 4.3.1 names in ApiVersions and the brokers do not serve: they end the connection, as a request that
+// does not exist does.
+var unserved = map[kmsg.Key]string{
+	kmsg.ShareGroupHeartbeat:        "share groups (KIP-932) come with the last part of the broker",
+	kmsg.ShareGroupDescribe:         "share groups",
+	kmsg.ShareFetch:                 "share groups",
+	kmsg.ShareAcknowledge:           "share groups",
+	kmsg.InitializeShareGroupState:  "share groups",
+	kmsg.ReadShareGroupState:        "share groups",
+	kmsg.WriteShareGroupState:       "share groups",
+	kmsg.DeleteShareGroupState:      "share groups",
+	kmsg.ReadShareGroupStateSummary: "share groups",
+	kmsg.DescribeShareGroupOffsets:  "share groups",
+	kmsg.AlterShareGroupOffsets:     "share groups",
+	kmsg.DeleteShareGroupOffsets:    "share groups",
+	kmsg.StreamsGroupHeartbeat:      "Streams' own groups (KIP-1071) come with the last part of the broker",
+	kmsg.StreamsGroupDescribe:       "Streams' own groups",
+	kmsg.AlterReplicaLogDirs:        "brokers have one directory",
+	kmsg.DescribeLogDirs:            "not yet",
+	kmsg.ElectLeaders:               "not yet",
+	kmsg.AlterPartitionAssignments:  "not yet",
+	kmsg.ListPartitionReassignments: "not yet",
+	kmsg.DescribeQuorum:             "not yet",
+	kmsg.UnregisterBroker:           "not yet",
+	kmsg.DescribeClientQuotas:       "not yet",
+	kmsg.AlterClientQuotas:          "not yet",
+	kmsg.AddRaftVoter:               "the controllers are not servers of their own",
+	kmsg.RemoveRaftVoter:            "the controllers are not servers of their own",
 }
 
 // apis is filled by init, because the handler of ApiVersions reads it.
 var apis [128]api
 
 func init() {
-	for key, a := range map[kmsg.Key]api{
+	for key, a := range map[kmsg.Key]served{
 		kmsg.Produce:      {3, 13, true, handleProduce},
 		kmsg.Fetch:        {4, 18, false, handleFetch},
 		kmsg.ListOffsets:  {1, 11, false, handleListOffsets},
@@ -55,6 +86,10 @@ func init() {
 		kmsg.DescribeUserSCRAMCredentials: {0, 0, false, handleDescribeUserSCRAMCredentials},
 		kmsg.AlterUserSCRAMCredentials:    {0, 0, false, handleAlterUserSCRAMCredentials},
 
+		kmsg.UpdateFeatures:            {0, 2, false, handleUpdateFeatures},
+		kmsg.GetTelemetrySubscriptions: {0, 0, false, handleGetTelemetrySubscriptions},
+		kmsg.PushTelemetry:             {0, 0, false, handlePushTelemetry},
+
 		kmsg.ListConfigResources:     {0, 1, false, handleListConfigResources},
 		kmsg.DescribeCluster:         {0, 2, false, handleDescribeCluster},
 		kmsg.DescribeTopicPartitions: {0, 0, false, handleDescribeTopicPartitions},
@@ -74,8 +109,18 @@ func init() {
 		kmsg.ConsumerGroupHeartbeat: {0, 1, false, handleGroup},
 		kmsg.ConsumerGroupDescribe:  {0, 1, false, handleConsumerGroupDescribe},
 	} {
-		apis[key.Int16()] = a
+		apis[key.Int16()] = api{min: a.min, max: a.max, keeps: a.keeps, handle: a.handle}
 	}
+	for _, key := range []kmsg.Key{kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry} {
+		apis[key.Int16()].unlisted = true
+	}
+}
+
+// served is a line of the table.
+type served struct {
+	min, max int16
+	keeps    bool
+	handle   func(*request) answer
 }
 
 func apiOf(key int16) (*api, bool) {
@@ -96,7 +141,7 @@ func handleApiVersions(r *request) answer {
 		return answer{resp: resp}
 	}
 	for key, a := range apis {
-		if a.handle == nil {
+		if a.handle == nil || a.unlisted {
 			continue
 		}
 		k := kmsg.NewApiVersionsResponseApiKey()

@@ -155,6 +155,11 @@ func (c *conn) serveOne(limit int) error {
 		if h.key != int16(kmsg.ApiVersions) {
 			return fmt.Errorf("%s version %d, served are %d to %d: %w", kmsg.NameForKey(h.key), h.version, a.min, a.max, errFrame)
 		}
+		if h.version > a.max { // Kafka expects tags after the header of a version that is yet to come, and none after the others
+			if _, err := skipTags(body); err != nil {
+				return err
+			}
+		}
 		return c.write(r, answer{resp: unsupportedApiVersions()})
 	}
 	r.msg = kmsg.RequestForKey(h.key)
@@ -239,8 +244,14 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 	if c.auth.state != authDone {
 		return readFrame(c.in, limit, nil)
 	}
-	head, err := c.in.Peek(6) // the size and the api key
+	head, err := c.in.Peek(4)
+	if err == nil {
+		err = checkSize(head, limit)
+	}
 	if err != nil {
+		return nil, err
+	}
+	if head, err = c.in.Peek(6); err != nil { // the api key too
 		return nil, err
 	}
 	if a, ok := apiOf(int16(binary.BigEndian.Uint16(head[4:]))); !ok || a.keeps {

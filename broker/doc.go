@@ -40,7 +40,6 @@
 //   - Kafka's own topics (__consumer_offsets, __transaction_state) are not shown.
 //   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A
 //     topic's default that is altered for one broker alone is shown and not applied.
-//   - A request may have about a million elements in its arrays, however few bytes they take.
 //
 // Where Kafka has a defect of its own (a produce request without any records is never answered, a negative fetch size is an unknown error), the
 // broker answers what the defect stands in the way of.

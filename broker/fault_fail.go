@@ -93,6 +93,14 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		}
 	case *kmsg.DescribeClusterResponse:
 		resp.ErrorCode = code
+	case *kmsg.UpdateFeaturesResponse:
+		resp.ErrorCode = code
+	case *kmsg.GetTelemetrySubscriptionsResponse:
+		resp.ErrorCode = code
+	case *kmsg.PushTelemetryResponse:
+		resp.ErrorCode = code
+	case *kmsg.DescribeClientQuotasResponse:
+		resp.ErrorCode, resp.Entries = code, nil
 	case *kmsg.ListConfigResourcesResponse:
 		resp.ErrorCode = code
 	default:

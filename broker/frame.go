@@ -23,11 +23,11 @@ func readFrame(r *bufio.Reader, limit int, buf []byte) ([]byte, error) {
 		}
 		return nil, err
 	}
-	size := int(int32(binary.BigEndian.Uint32(head)))
-	_, _ = r.Discard(4) // it was peeked at
-	if size < 0 || size > limit {
-		return nil, fmt.Errorf("size %d, at most %d: %w", size, limit, errFrame)
+	if err := checkSize(head, limit); err != nil {
+		return nil, err
 	}
+	size := int(binary.BigEndian.Uint32(head))
+	_, _ = r.Discard(4) // it was peeked at
 	if size <= cap(buf) {
 		buf = buf[:size]
 	} else {
@@ -48,6 +48,14 @@ func readFrame(r *bufio.Reader, limit int, buf []byte) ([]byte, error) {
 		copy(grown, buf)
 		buf = grown
 	}
+}
+
+// checkSize refuses a frame by its size, before any of it has come. A frame without a request in it is none.
+func checkSize(head []byte, limit int) error {
+	if size := int(int32(binary.BigEndian.Uint32(head))); size <= 0 || size > limit {
+		return fmt.Errorf("size %d, at most %d: %w", size, limit, errFrame)
+	}
+	return nil
 }
 
 // header is the beginning of every request.

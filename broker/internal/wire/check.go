@@ -6,13 +6,13 @@ import (
 	"fmt"
 )
 
-// Bounds of one request, beside the size of its frame.
-const (
-	// MaxElements is how many elements the arrays of one request may have, all together.
-	MaxElements = 1 << 20
-	// MaxTags is how many tagged fields that are not known one request may have.
-	MaxTags = 1 << 10
-)
+// maxTags is how many tagged fields that are not known a request of some bytes may have. The codec keeps them, each in the memory of dozens of bytes
+// for two in the frame.
+func maxTags(size int) int { return 64 + size/16 }
+
+// Growth bounds the memory of a request: the codec makes at most Growth bytes of each byte that [Check] has let through, and a little for the request
+// itself. Every element of an array takes at least a byte, most take several; FuzzCheck watches over the bound.
+const Growth = 32
 
 // ErrMalformed says that bytes are not a request of the key and version that they claim to be, or beyond the bounds.
 var ErrMalformed = errors.New("malformed request")
@@ -24,7 +24,7 @@ func Check(key, version int16, body []byte) error {
 	if !ok {
 		return fmt.Errorf("key %d: %w", key, ErrMalformed)
 	}
-	w := walker{src: body, version: version, flexible: version >= l.flexible, elements: MaxElements, tags: MaxTags}
+	w := walker{src: body, version: version, flexible: version >= l.flexible, tags: maxTags(len(body))}
 	if !w.fields(l.fields) {
 		return fmt.Errorf("key %d version %d, field %s: %w", key, version, w.at, ErrMalformed)
 	}
@@ -36,7 +36,6 @@ type walker struct {
 	src      []byte
 	version  int16
 	flexible bool
-	elements int    // how many more elements may come
 	tags     int    // how many more unknown tags may come
 	at       string // the field that is looked at
 }
@@ -71,17 +70,16 @@ func (w *walker) field(f *field) bool {
 	case fixed:
 		return w.skip(f.size)
 	case text:
-		n, ok := w.length(2)
+		n, ok := w.length(2, f)
 		return ok && w.skip(n)
 	case blob:
-		n, ok := w.length(4)
+		n, ok := w.length(4, f)
 		return ok && w.skip(n)
 	case list:
-		n, ok := w.length(4)
-		if !ok || n > len(w.src) || n > w.elements {
+		n, ok := w.length(4, f)
+		if !ok || n > len(w.src) {
 			return false
 		}
-		w.elements -= n
 		if f.elem.kind == fixed {
 			return w.skip(n * f.elem.size)
 		}
@@ -92,7 +90,7 @@ func (w *walker) field(f *field) bool {
 		}
 		return true
 	case record:
-		if f.nullable {
+		if f.null {
 			if len(w.src) == 0 {
 				return false
 			}
@@ -107,23 +105,30 @@ func (w *walker) field(f *field) bool {
 	return false
 }
 
-// length reads the length of a string, bytes or an array, 0 for null. Flexible versions have a varint, the others a number of size bytes.
-func (w *walker) length(size int) (int, bool) {
-	if w.flexible {
-		n, ok := w.uvarint()
-		return max(n-1, 0), ok
-	}
-	if len(w.src) < size {
-		return 0, false
-	}
+// length reads the length of a string, bytes or an array. Flexible versions have a varint, the others a number of size bytes. Null has length 0, and
+// every negative length means null, as Kafka reads it; it is refused where the field has to be there.
+func (w *walker) length(size int, f *field) (int, bool) {
 	n := 0
-	if size == 2 {
+	switch {
+	case w.flexible:
+		v, ok := w.uvarint()
+		if !ok {
+			return 0, false
+		}
+		n = v - 1
+	case len(w.src) < size:
+		return 0, false
+	case size == 2:
 		n = int(int16(binary.BigEndian.Uint16(w.src)))
-	} else {
+		w.src = w.src[size:]
+	default:
 		n = int(int32(binary.BigEndian.Uint32(w.src)))
+		w.src = w.src[size:]
 	}
-	w.src = w.src[size:]
-	return max(n, 0), n >= -1
+	if n < 0 {
+		return 0, f.null && w.version >= f.nullFrom
+	}
+	return n, true
 }
 
 // tagged goes over a section of tagged fields.
@@ -152,7 +157,7 @@ func (w *walker) tagged(fields []field) bool {
 		if !inner.field(known) {
 			return false
 		}
-		w.elements, w.tags, w.src = inner.elements, inner.tags, w.src[size:]
+		w.tags, w.src = inner.tags, w.src[size:]
 	}
 	return true
 }

@@ -1,10 +1,14 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime/metrics"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -29,6 +33,10 @@ func fill(v reflect.Value, r *rand.Rand) {
 		}
 	case reflect.Slice:
 		n := r.IntN(4)
+		if n == 0 && r.IntN(2) == 0 {
+			v.SetZero() // null where the field may be
+			return
+		}
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
 		for i := range n {
 			fill(v.Index(i), r)
@@ -82,9 +90,8 @@ func TestBombsAreRefused(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"four billion tags":                metadata(many...),
 		"tags larger than the frame":       metadata(1, 0, 200, 1),
-		"more unknown tags than allowed":   metadata(append(binary.AppendUvarint(nil, MaxTags+1), make([]byte, 2*(MaxTags+1))...)...),
+		"more unknown tags than allowed":   metadata(append(binary.AppendUvarint(nil, 1000), make([]byte, 2*1000)...)...),
 		"array longer than the frame":      append(binary.AppendUvarint(nil, 1<<20), make([]byte, 1000)...),
-		"more elements than allowed":       append(binary.AppendUvarint(nil, MaxElements+2), make([]byte, 20*MaxElements)...),
 		"string longer than the frame":     append([]byte{2}, append(make([]byte, 16), 200)...),
 		"number of more than 32 bits":      append([]byte{2}, append(make([]byte, 16), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1)...),
 		"nothing":                          nil,
@@ -102,23 +109,151 @@ func TestBombsAreRefused(t *testing.T) {
 	}
 }
 
+// FuzzCheck decodes any bytes as any request in any version: the codec must come back, must not panic, and must not take more memory than the bytes
+// allow.
 func FuzzCheck(f *testing.F) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for key := range layouts() {
 		req := kmsg.RequestForKey(key)
-		fill(reflect.ValueOf(req).Elem(), r)
-		req.SetVersion(req.MaxVersion())
-		f.Add(key, req.MaxVersion(), req.AppendTo(nil))
+		for version := range req.MaxVersion() + 1 {
+			fill(reflect.ValueOf(req).Elem(), r)
+			req.SetVersion(version)
+			f.Add(key, version, req.AppendTo(nil))
+		}
 	}
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
 		req := kmsg.RequestForKey(key)
-		if req == nil || version < 0 || version > req.MaxVersion() {
-			return
-		}
-		if Check(key, version, body) != nil {
+		if req == nil || version < 0 || version > req.MaxVersion() || Check(key, version, body) != nil {
 			return
 		}
 		req.SetVersion(version)
-		_ = req.ReadFrom(body) // must come back, and must not panic
+		before := allocated()
+		if req.ReadFrom(body) != nil {
+			return
+		}
+		if took := allocated() - before; took > Growth*uint64(len(body))+64<<10 {
+			t.Errorf("%s version %d: %d bytes of memory for %d in the frame", kmsg.NameForKey(key), version, took, len(body))
+		}
 	})
+}
+
+// allocated is how many bytes have been allocated so far. Other goroutines may add some.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// The most that each request can make of its bytes: arrays of as many smallest elements as a frame has room for, one array at a time.
+func TestMemoryIsBoundedByTheFrame(t *testing.T) {
+	const size = 64 << 10
+	worst, of := 0.0, ""
+	for key, l := range layouts() {
+		req := kmsg.RequestForKey(key)
+		for version := range req.MaxVersion() + 1 {
+			for _, path := range lists(l.fields, version) {
+				body := bomb(l.fields, version, version >= l.flexible, path, size)
+				req := kmsg.RequestForKey(key)
+				req.SetVersion(version)
+				if err := Check(key, version, body); err != nil {
+					t.Fatalf("%s version %d %v: %v", kmsg.NameForKey(key), version, path, err)
+				}
+				before := allocated()
+				if err := req.ReadFrom(body); err != nil {
+					t.Fatalf("%s version %d %v: %v", kmsg.NameForKey(key), version, path, err)
+				}
+				if growth := float64(allocated()-before) / float64(len(body)); growth > worst {
+					worst, of = growth, fmt.Sprintf("%s version %d %v", kmsg.NameForKey(key), version, path)
+				}
+			}
+		}
+	}
+	t.Logf("%.1f bytes a byte: %s", worst, of)
+	if worst > Growth || worst < Growth/4 {
+		t.Errorf("%.1f bytes a byte in %s, %d are said", worst, of, Growth)
+	}
+}
+
+// lists returns the ways to the lists in a request's last version, by the names of fields.
+func lists(fields []field, version int16) (paths [][]string) {
+	for i := range fields {
+		f := &fields[i]
+		if f.tag >= 0 || version < f.min || version > f.max {
+			continue
+		}
+		inner := f
+		if f.kind == list {
+			paths = append(paths, []string{f.name})
+			inner = f.elem
+		}
+		for _, p := range lists(inner.fields, version) {
+			paths = append(paths, append([]string{f.name}, p...))
+		}
+	}
+	return paths
+}
+
+// bomb encodes fields as short as can be, except that the list at the end of path has as many elements as fit into size.
+func bomb(fields []field, version int16, flexible bool, path []string, size int) (b []byte) {
+	length := func(n, bytes int) {
+		switch {
+		case flexible:
+			b = binary.AppendUvarint(b, uint64(n+1))
+		case bytes == 2:
+			b = binary.BigEndian.AppendUint16(b, uint16(n))
+		default:
+			b = binary.BigEndian.AppendUint32(b, uint32(n))
+		}
+	}
+	var one func(f *field, path []string)
+	one = func(f *field, path []string) {
+		on := len(path) > 0 && path[0] == f.name
+		switch f.kind {
+		case fixed:
+			b = append(b, make([]byte, f.size)...)
+		case text:
+			length(0, 2)
+		case blob:
+			length(0, 4)
+		case list:
+			elem := *f.elem
+			elem.name = f.name
+			switch {
+			case on && len(path) == 1:
+				at := len(b)
+				one(&elem, nil)
+				each := slices.Clone(b[at:])
+				b = b[:at]
+				n := size / len(each)
+				length(n, 4)
+				b = append(b, bytes.Repeat(each, n)...)
+			case on:
+				length(1, 4)
+				one(&elem, path)
+			default:
+				length(0, 4)
+			}
+		case record:
+			if f.null && f.elem == nil && !on {
+				b = append(b, 0xff)
+				return
+			}
+			if f.null {
+				b = append(b, 1)
+			}
+			if on {
+				path = path[1:]
+			}
+			b = append(b, bomb(f.fields, version, flexible, path, size)...)
+		}
+	}
+	for i := range fields {
+		if f := &fields[i]; f.tag < 0 && version >= f.min && version <= f.max {
+			one(f, path)
+		}
+	}
+	if flexible {
+		b = append(b, 0)
+	}
+	return b
 }

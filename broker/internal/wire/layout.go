@@ -33,7 +33,8 @@ type field struct {
 	size     int    // of a fixed field
 	elem     *field // of a list
 	fields   []field
-	nullable bool  // of a record: a byte says whether it is there
+	null     bool  // may be null; of a record, a byte says whether it is there
+	nullFrom int16 // from this version on
 	min, max int16 // versions that have it
 	tag      int   // -1: not a tagged field
 }
@@ -95,19 +96,28 @@ func parseFields(lines []string, depth int) (fields []field, rest []string) {
 	return fields, lines
 }
 
-// setType reads a type. Where strings, bytes and lists may be null is not looked at: null is short.
+// setType reads a type: "nullable" before it says that it may be null, and "-v3+" within it since when.
 func (f *field) setType(t string) {
-	if i := strings.IndexByte(t, '['); i >= 0 {
+	if rest, ok := strings.CutPrefix(t, "nullable"); ok {
+		f.null = true
+		if before, version, ok := strings.Cut(rest, "-v"); ok {
+			digits, after, _ := strings.Cut(version, "+")
+			f.nullFrom, rest = int16(number(digits)), before+after
+		}
+		t = rest
+	}
+	t = strings.TrimPrefix(t, "-")
+	if strings.HasPrefix(t, "[") {
 		f.kind, f.elem = list, &field{max: math.MaxInt16, tag: -1}
-		f.elem.setType(strings.TrimSuffix(t[i+1:], "]"))
+		f.elem.setType(strings.TrimSuffix(t[1:], "]"))
 		return
 	}
-	switch {
-	case strings.HasSuffix(t, "=>"):
-		f.kind, f.nullable = record, strings.HasPrefix(t, "nullable")
-	case strings.Contains(t, "string"):
+	switch t {
+	case "=>":
+		f.kind = record
+	case "string":
 		f.kind = text
-	case strings.Contains(t, "bytes"):
+	case "bytes":
 		f.kind = blob
 	default:
 		f.size = sizes[t]

@@ -125,7 +125,7 @@ func TestCodesAreStable(t *testing.T) {
 		sordini.CodeAuthorization, sordini.CodeUnknownTopic, sordini.CodeLeaderNotAvailable, sordini.CodeCoordinator, sordini.CodeNotEnoughReplicas,
 		sordini.CodeTooFewBrokers, sordini.CodeRecordTooLarge, sordini.CodeFencedProducer, sordini.CodeOffsetOutOfRange, sordini.CodeDataLoss,
 		sordini.CodeHandlerSlow, sordini.CodeProducerTimeout, sordini.CodeCommitRebalanced, sordini.CodeMemberReplaced, sordini.CodeSerialization,
-		sordini.CodeDiskFull, sordini.CodeVersion, sordini.CodePolicy,
+		sordini.CodeDiskFull, sordini.CodeVersion, sordini.CodePolicy, sordini.CodeTokenExpired, sordini.CodeTokenEndpoint, sordini.CodeTokenRefused, sordini.CodeClock,
 	} {
 		if !shape.MatchString(code) || seen[code] {
 			t.Errorf("code %q", code)
@@ -246,6 +246,12 @@ func TestTLSThatDoesNotFitIsExplained(t *testing.T) {
 // serve answers requests in Kafka's framing, each by its key; nil closes the connection.
 func serve(t *testing.T, answer func(key int16) kmsg.Response) string {
 	t.Helper()
+	return serveFrames(t, func(key int16, _ []byte) kmsg.Response { return answer(key) })
+}
+
+// serveFrames is serve for who wants to see what follows a request's first 8 bytes, too.
+func serveFrames(t *testing.T, answer func(key int16, body []byte) kmsg.Response) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +275,7 @@ func serve(t *testing.T, answer func(key int16) kmsg.Response) string {
 					}
 					r := kbin.Reader{Src: frame}
 					key, version, id := r.Int16(), r.Int16(), r.Int32()
-					resp := answer(key)
+					resp := answer(key, r.Src)
 					if resp == nil {
 						return
 					}

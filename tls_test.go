@@ -28,8 +28,10 @@ type pki struct {
 	pool                        *x509.CertPool
 }
 
-func newPKI(t *testing.T) pki {
+// newPKI makes one for alice, or for who is named.
+func newPKI(t *testing.T, name ...string) pki {
 	t.Helper()
+	who := append(name, "alice")[0]
 	p := pki{dir: t.TempDir(), pool: x509.NewCertPool()}
 	file := func(name, kind string, der []byte) string {
 		path := filepath.Join(p.dir, name)
@@ -75,7 +77,7 @@ func newPKI(t *testing.T) pki {
 	p.ca = file("ca.pem", "CERTIFICATE", caDER)
 	p.pool.AddCert(ca)
 	key, keyDER := newKey()
-	_, der := sign("alice", ca, &key.PublicKey, caKey, time.Now().Add(time.Hour))
+	_, der := sign(who, ca, &key.PublicKey, caKey, time.Now().Add(time.Hour))
 	p.cert, p.key = file("cert.pem", "CERTIFICATE", der), file("key.pem", "PRIVATE KEY", keyDER)
 	p.pair = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	_, old := sign("bob", ca, &key.PublicKey, caKey, time.Now().Add(-24*time.Hour))

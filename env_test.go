@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 func clearEnv(t *testing.T) {
 	t.Helper()
 	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "KAFKA_") || strings.HasPrefix(name, "SCHEMA_REGISTRY_") {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "KAFKA_") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "SCHEMA_REGISTRY_") {
 			t.Setenv(name, "")
 		}
 	}
@@ -53,6 +54,22 @@ func TestFromEnv(t *testing.T) {
 		"SASL_PLAINTEXT with a file": {map[string]string{
 			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "scram-sha-256", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD_FILE": password,
 		}, `tls=none sasl=(SCRAM-SHA-256 as "u")`},
+		"user and password in files": {map[string]string{
+			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_USERNAME_FILE": password, "KAFKA_PASSWORD_FILE": password,
+		}, "sasl=(PLAIN as the user in " + password + ")"},
+		"token": {map[string]string{
+			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN": "abc", "KAFKA_OAUTH_EXTENSIONS": "a=b, c=d=e",
+		}, "sasl=(OAUTHBEARER with a token)"},
+		"token file": {map[string]string{
+			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "oauthbearer", "KAFKA_OAUTH_TOKEN_FILE": password,
+		}, "sasl=(OAUTHBEARER with a token)"},
+		"client credentials": {map[string]string{
+			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN_ENDPOINT_URL": "https://idp/token?tenant=1",
+			"KAFKA_OAUTH_CLIENT_ID": "billing", "KAFKA_OAUTH_CLIENT_SECRET_FILE": password, "KAFKA_OAUTH_SCOPE": "a b", "KAFKA_OAUTH_AUDIENCE": "kafka",
+		}, `sasl=(OAUTHBEARER with client credentials of "billing" at https://idp/token)`},
+		"AWS": {map[string]string{
+			"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1",
+		}, "sasl=(AWS_MSK_IAM in eu-west-1)"},
 		"registry": {map[string]string{"KAFKA_BROKERS": "a:1", "SCHEMA_REGISTRY_URL": "https://u:p@r:8081,https://s"}, "registry=({[https://r:8081 https://s] u [redacted]"},
 		"Kubernetes": {map[string]string{
 			"KAFKA_BROKERS": "a:1", "KAFKA_PORT": "tcp://10.0.0.1:9092", "KAFKA_SERVICE_HOST": "10.0.0.1", "KAFKA_SERVICE_PORT": "9092", "KAFKA_SERVICE_PORT_TCP_CLIENTS": "9092",
@@ -96,6 +113,13 @@ func TestFromEnvReadsThePasswordInItsFile(t *testing.T) {
 	}
 }
 
+// oauthEnv is a change from PLAIN to OAUTHBEARER.
+func oauthEnv(more map[string]string) map[string]string {
+	env := map[string]string{"KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_USERNAME": "", "KAFKA_PASSWORD": ""}
+	maps.Copy(env, more)
+	return env
+}
+
 func TestFromEnvRefusesWhatContradictsItself(t *testing.T) {
 	sasl := map[string]string{"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}
 	for name, c := range map[string]struct {
@@ -118,6 +142,15 @@ func TestFromEnvRefusesWhatContradictsItself(t *testing.T) {
 		"password file is not there":  {map[string]string{"KAFKA_PASSWORD": "", "KAFKA_PASSWORD_FILE": "/nowhere"}, []string{"KAFKA_PASSWORD_FILE", "/nowhere"}},
 		"CA file is not there":        {map[string]string{"KAFKA_CA_FILE": "/nowhere"}, []string{"KAFKA_CA_FILE", "/nowhere"}},
 		"certificate without a key":   {map[string]string{"KAFKA_CERT_FILE": "x"}, []string{"KAFKA_KEY_FILE", "without a key"}},
+		"empty password file":         {map[string]string{"KAFKA_PASSWORD": "", "KAFKA_PASSWORD_FILE": os.DevNull}, []string{"KAFKA_PASSWORD_FILE", "it is empty"}},
+		"token for PLAIN":             {map[string]string{"KAFKA_OAUTH_TOKEN": "x"}, []string{"KAFKA_OAUTH_TOKEN is set", "PLAIN does not use"}},
+		"user for OAUTHBEARER":        {map[string]string{"KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN": "x"}, []string{"KAFKA_USERNAME is set", "OAUTHBEARER does not use"}},
+		"OAUTHBEARER alone":           {oauthEnv(nil), []string{"neither KAFKA_OAUTH_TOKEN, KAFKA_OAUTH_TOKEN_FILE nor KAFKA_OAUTH_TOKEN_ENDPOINT_URL"}},
+		"token and endpoint":          {oauthEnv(map[string]string{"KAFKA_OAUTH_TOKEN": "x", "KAFKA_OAUTH_TOKEN_ENDPOINT_URL": "https://idp"}), []string{"KAFKA_OAUTH_TOKEN_ENDPOINT_URL and a token", "leave one out"}},
+		"endpoint alone":              {oauthEnv(map[string]string{"KAFKA_OAUTH_TOKEN_ENDPOINT_URL": "https://idp"}), []string{"KAFKA_OAUTH_CLIENT_ID is not", "KAFKA_OAUTH_CLIENT_SECRET"}},
+		"extension":                   {oauthEnv(map[string]string{"KAFKA_OAUTH_TOKEN": "x", "KAFKA_OAUTH_EXTENSIONS": "abc"}), []string{"KAFKA_OAUTH_EXTENSIONS", "name=value"}},
+		"AWS without keys":            {oauthEnv(map[string]string{"KAFKA_SASL_MECHANISM": "AWS_MSK_IAM"}), []string{"AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"}},
+		"misspelt, token":             {map[string]string{"KAFKA_OAUTH_TOKEN_FIEL": "x"}, []string{"is KAFKA_OAUTH_TOKEN_FILE meant"}},
 		"misspelt":                    {map[string]string{"KAFKA_BROKER": "a:1"}, []string{"KAFKA_BROKER is set", "is KAFKA_BROKERS meant"}},
 		"misspelt, swapped":           {map[string]string{"KAFKA_CA_FIEL": "a"}, []string{"KAFKA_CA_FIEL is set", "is KAFKA_CA_FILE meant"}},
 		"registry is no URL":          {map[string]string{"SCHEMA_REGISTRY_URL": "r:8081"}, []string{"Registry.URLs[0]"}},
@@ -138,6 +171,19 @@ func TestFromEnvRefusesWhatContradictsItself(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFromEnvReadsExtensionsAndScopes(t *testing.T) {
+	setEnv(t, map[string]string{
+		"KAFKA_BROKERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_OAUTH_TOKEN": "abc", "KAFKA_OAUTH_EXTENSIONS": "b=c=d, a=1",
+	})
+	c, err := sordini.FromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := first(t, c.SASL), "n,,\x01auth=Bearer abc\x01a=1\x01b=c=d\x01\x01"; got != want {
+		t.Errorf("sends %q, want %q", got, want)
 	}
 }
 

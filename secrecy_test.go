@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/consumer"
@@ -63,6 +65,14 @@ func TestG14NoSecretIsPrinted(t *testing.T) {
 		"registry, unexported": struct{ r sordini.Registry }{c.Registry}, "secret": sordini.NewSecret(canary),
 		"secret, unexported": struct{ s sordini.Secret }{sordini.NewSecret(canary)},
 	}
+	for name, x := range moreSecretive(t, c.TLS) {
+		things[name], things[name+", unexported"], things["*"+name] = x, struct{ x any }{x}, &x
+		if m, ok := x.(sordini.Mechanism); ok {
+			with := c
+			with.SASL = m
+			things["cluster with "+name], things["unexported cluster with "+name] = with, hidden{with}
+		}
+	}
 	check := func(how, text string) {
 		t.Helper()
 		for _, s := range secrets {
@@ -93,6 +103,36 @@ func TestG14NoSecretIsPrinted(t *testing.T) {
 	}
 }
 
+// moreSecretive is everything else that holds a secret, after it was used: what was read from files or got from an identity provider is in it by then.
+func moreSecretive(t *testing.T, private *tls.Config) map[string]any {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	write(t, file, canary)
+	secret := sordini.NewSecret(canary)
+	cc := sordini.ClientCredentials{TokenURL: "https://idp/token", ClientID: "billing", ClientSecret: secret, TLS: private}
+	refused := cc // an address that Validate refuses; it is printed before that
+	refused.TokenURL = "https://u:" + canary + "@idp/token?x=" + canary
+	token := sordini.Token{Value: secret, Expires: time.Now().Add(time.Hour)}
+	kept := sordini.CacheTokens(sordini.TokenFunc(func(context.Context) (sordini.Token, error) { return token, nil }))
+	credentials := sordini.AWSCredentials{AccessKeyID: "AKID", SecretAccessKey: secret, SessionToken: secret}
+	login := sordini.Login{Username: "alice", Password: secret}
+	inFile := sordini.SecretFile(file)
+	things := map[string]any{
+		"secret file": inFile, "login": login, "login by file": sordini.Login{Username: "alice", Password: inFile}, "PLAIN by file": sordini.Login{Username: "alice", Password: inFile}.Plain(),
+		"token": token, "token source": sordini.BearerToken(secret), "token file": sordini.BearerToken(inFile), "kept tokens": kept, "OAUTHBEARER": sordini.OAuthBearer(sordini.BearerToken(inFile)),
+		"OAUTHBEARER, kept": sordini.OAuthBearer(kept, sordini.Extension("a", "b")), "client credentials": cc, "tokens of client credentials": cc.Tokens(), "tokens of a refused address": refused.Tokens(),
+		"OAUTHBEARER, client credentials": sordini.OAuthBearer(cc.Tokens()), "OAUTHBEARER, refused client credentials": sordini.OAuthBearer(refused.Tokens()), "AWS credentials": credentials, "AWS_MSK_IAM": sordini.AWSMSKIAM("eu-west-1", credentials.Provide),
+	}
+	for name, x := range things {
+		if m, ok := x.(sordini.Mechanism); ok && !strings.HasSuffix(name, "client credentials") {
+			if _, _, err := m.Authenticate(t.Context(), "kafka:9092"); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	return things
+}
+
 func TestG14PrintedClusterStillSaysWhatItIs(t *testing.T) {
 	c, _ := secretive(t)
 	const want = `cluster(brokers=[localhost:9092] client-id=sordini.test tls=mutual sasl=(SCRAM-SHA-512 as "alice") registry=(`
@@ -103,10 +143,11 @@ func TestG14PrintedClusterStillSaysWhatItIs(t *testing.T) {
 
 func TestG14ErrorsAboutSettingsShowNoSecret(t *testing.T) {
 	for name, err := range map[string]error{
-		"password as broker": sordini.Cluster{Brokers: []string{"alice:" + canary + "@kafka:9092"}}.Validate(),
-		"password in URL":    sordini.Cluster{Brokers: []string{"a:1"}, Registry: sordini.Registry{URLs: []string{"https://u:" + canary + "@r:x"}}}.Validate(),
-		"token without URL":  sordini.Cluster{Brokers: []string{"a:1"}, Registry: sordini.Registry{BearerToken: sordini.NewSecret(canary)}}.Validate(),
-		"PLAIN":              sordini.Cluster{Brokers: []string{"a:1"}, SASL: sordini.Plain("u", canary)}.Validate(),
+		"password as broker":    sordini.Cluster{Brokers: []string{"alice:" + canary + "@kafka:9092"}}.Validate(),
+		"password in URL":       sordini.Cluster{Brokers: []string{"a:1"}, Registry: sordini.Registry{URLs: []string{"https://u:" + canary + "@r:x"}}}.Validate(),
+		"token without URL":     sordini.Cluster{Brokers: []string{"a:1"}, Registry: sordini.Registry{BearerToken: sordini.NewSecret(canary)}}.Validate(),
+		"password in token URL": sordini.Cluster{Brokers: []string{"a:1"}, SASL: sordini.OAuthBearer(sordini.ClientCredentials{TokenURL: "https://u:" + canary + "@idp:x"}.Tokens())}.Validate(),
+		"PLAIN":                 sordini.Cluster{Brokers: []string{"a:1"}, SASL: sordini.Plain("u", canary)}.Validate(),
 	} {
 		if !errors.Is(err, sordini.ErrCluster) {
 			t.Errorf("%s: error %v", name, err)

@@ -21,6 +21,10 @@ func working(change func(*sordini.Cluster)) sordini.Cluster {
 	return c
 }
 
+func overTLS(m sordini.Mechanism) func(*sordini.Cluster) {
+	return func(c *sordini.Cluster) { c.TLS, c.SASL = &tls.Config{MinVersion: tls.VersionTLS12}, m }
+}
+
 func TestClustersThatCanNotWorkAreRefusedWithTheFieldAndTheFix(t *testing.T) {
 	unverified := &tls.Config{InsecureSkipVerify: true}
 	for name, c := range map[string]struct {
@@ -45,8 +49,32 @@ func TestClustersThatCanNotWorkAreRefusedWithTheFieldAndTheFix(t *testing.T) {
 				c.SASL, c.AllowPlainWithoutTLS, c.Strict = sordini.Plain("u", "p"), true, true
 			}, []string{"clear text", "Strict"},
 		},
-		"no user":         {func(c *sordini.Cluster) { c.SASL = sordini.ScramSHA256("", "p") }, []string{"SCRAM-SHA-256", "no username"}},
-		"no password":     {func(c *sordini.Cluster) { c.SASL = sordini.ScramSHA512("u", "") }, []string{"SCRAM-SHA-512", "no password"}},
+		"no user":                 {func(c *sordini.Cluster) { c.SASL = sordini.ScramSHA256("", "p") }, []string{"SCRAM-SHA-256", "no username"}},
+		"no password":             {func(c *sordini.Cluster) { c.SASL = sordini.ScramSHA512("u", "") }, []string{"SCRAM-SHA-512", "no password"}},
+		"OAUTHBEARER without TLS": {func(c *sordini.Cluster) { c.SASL = sordini.OAuthBearer(sordini.BearerToken(sordini.NewSecret("x"))) }, []string{"SASL OAUTHBEARER", "the token in clear text", "AllowPlainWithoutTLS"}},
+		"AWS_MSK_IAM without TLS": {func(c *sordini.Cluster) { c.SASL = sordini.AWSMSKIAM("", sordini.AWSCredentials{}.Provide) }, []string{"SASL AWS_MSK_IAM", "AllowPlainWithoutTLS"}},
+		"AWS without credentials": {overTLS(sordini.AWSMSKIAM("", nil)), []string{"AWS_MSK_IAM has no credentials"}},
+		"AWS region":              {overTLS(sordini.AWSMSKIAM("Frankfurt", sordini.AWSCredentials{}.Provide)), []string{`region "Frankfurt"`, "eu-central-1"}},
+		"no token source":         {overTLS(sordini.OAuthBearer(nil)), []string{"OAUTHBEARER has no tokens"}},
+		"no token source to keep": {overTLS(sordini.OAuthBearer(sordini.CacheTokens(nil))), []string{"OAUTHBEARER has no tokens"}},
+		"no token":                {overTLS(sordini.OAuthBearer(sordini.BearerToken(sordini.Secret{}))), []string{"OAUTHBEARER has no token"}},
+		"no token file":           {overTLS(sordini.OAuthBearer(sordini.BearerToken(sordini.SecretFile("/nowhere")))), []string{"OAUTHBEARER has no token", "/nowhere"}},
+		"extension auth":          {overTLS(sordini.OAuthBearer(sordini.BearerToken(sordini.NewSecret("x")), sordini.Extension("auth", "y"))), []string{`extension "auth"`}},
+		"extension name":          {overTLS(sordini.OAuthBearer(sordini.BearerToken(sordini.NewSecret("x")), sordini.Extension("a-b", "y"))), []string{`extension "a-b"`, "letters only"}},
+		"extension value":         {overTLS(sordini.OAuthBearer(sordini.BearerToken(sordini.NewSecret("x")), sordini.Extension("a", "y\x01z"))), []string{"extension a", "printable"}},
+		"token endpoint in clear": {overTLS(sordini.OAuthBearer(sordini.ClientCredentials{TokenURL: "http://idp/token", ClientID: "a", ClientSecret: sordini.NewSecret("b")}.Tokens())), []string{"client secret in clear text", "https://"}},
+		"token endpoint": {
+			overTLS(sordini.OAuthBearer(sordini.ClientCredentials{TokenURL: "idp/token"}.Tokens())), []string{"TokenURL that is not a URL", "no ClientID", "no ClientSecret"},
+		},
+		"token endpoint missing": {overTLS(sordini.OAuthBearer(sordini.ClientCredentials{}.Tokens())), []string{"no TokenURL"}},
+		"token endpoint with a password": {
+			overTLS(sordini.OAuthBearer(sordini.ClientCredentials{TokenURL: "https://u:hunter2@idp/token"}.Tokens())), []string{"credentials in TokenURL", "ClientSecret"},
+		},
+		"token parameters": {
+			overTLS(sordini.OAuthBearer(sordini.ClientCredentials{TokenURL: "https://idp", ClientID: "a", ClientSecret: sordini.NewSecret("b"), Parameters: map[string]string{"scope": "x"}}.Tokens())),
+			[]string{"parameter scope"},
+		},
+		"user twice":      {overTLS(sordini.Login{Username: "u", UsernameFile: "f", Password: sordini.NewSecret("p")}.ScramSHA512()), []string{"Username and a UsernameFile", "leave one out"}},
 		"unverified TLS":  {func(c *sordini.Cluster) { c.TLS, c.Strict = unverified, true }, []string{"TLS.InsecureSkipVerify", "Strict"}},
 		"old TLS":         {func(c *sordini.Cluster) { c.TLS, c.Strict = &tls.Config{MinVersion: tls.VersionTLS10}, true }, []string{"TLS.MinVersion", "TLS 1.0"}},
 		"registry no URL": {func(c *sordini.Cluster) { c.Registry.Username = "u" }, []string{"Registry", "no URLs"}},

@@ -53,6 +53,7 @@ func (p *partition) changeLocked(ch change) bool {
 	}
 	if elected && unclean {
 		next.isr, next.elr = []int32{leader}, nil
+		p.unclean++
 	}
 	switch {
 	case leader != noLeader:

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -226,6 +228,8 @@ func (c *Cluster) newGroups() *groups.Manager {
 			return t.name, true
 		},
 		MaxMetadata:           p.Int("offset.metadata.max.bytes"),
+		OffsetsRetention:      time.Duration(p.Int("offsets.retention.minutes")) * time.Minute,
+		OffsetsCheckInterval:  p.Millis("offsets.retention.check.interval.ms"),
 		MinSession:            p.Millis("group.min.session.timeout.ms"),
 		MaxSession:            p.Millis("group.max.session.timeout.ms"),
 		InitialRebalanceDelay: p.Millis("group.initial.rebalance.delay.ms"),
@@ -233,6 +237,7 @@ func (c *Cluster) newGroups() *groups.Manager {
 		Topics:                c.listTopics,
 		Consumer: groups.ConsumerConfig{
 			MaxSize:   p.Int("group.consumer.max.size"),
+			Assignors: strings.FieldsFunc(p.String("group.consumer.assignors"), func(r rune) bool { return r == ',' || r == ' ' }),
 			Migration: migrations[p.String("group.consumer.migration.policy")],
 		},
 		ConsumerOf: c.consumerConfig,

@@ -103,3 +103,98 @@ func TestMembersOutliveACoordinatorThatIsAwayForLongerThanTheirSession(t *testin
 		}
 	})
 }
+
+// What nobody reads any more is forgotten after offsets.retention.minutes; what a member subscribes to is kept for as long as it does.
+func TestOffsetsThatNobodySubscribesToExpireAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{
+			Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}, {Name: "payments"}},
+			Properties: map[string]string{"offsets.retention.minutes": "1440", "offsets.retention.check.interval.ms": "60000"},
+		})
+		w := dial(t, cluster, 1)
+		commit := func(group, topic, member string, epoch int32) {
+			t.Helper()
+			req := adminCommit(group, 7)
+			req.Topics[0].Topic, req.MemberID, req.Generation = topic, member, epoch
+			if code := committedCode(ask[*kmsg.OffsetCommitResponse](w, 9, req)); code != 0 {
+				t.Fatalf("commit of %s by %s: %d", topic, group, code)
+			}
+		}
+		beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Group, beat.MemberID, beat.SubscribedTopicNames, beat.Topics = "reads", "me", []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		beat.RebalanceTimeoutMillis = 60_000
+		epoch := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, beat).MemberEpoch
+		commit("reads", "orders", "me", epoch)
+		commit("reads", "payments", "me", epoch)
+		commit("admin", "orders", "", -1)
+
+		live := func(d time.Duration) { // the member, while the others are away
+			for range d / (30 * time.Second) {
+				time.Sleep(30 * time.Second) // virtual
+				again := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+				again.Group, again.MemberID, again.MemberEpoch = "reads", "me", epoch
+				if got := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, again); got.ErrorCode != 0 {
+					t.Fatalf("heartbeat: %d", got.ErrorCode)
+				}
+			}
+		}
+		has := func(group, topic string) bool {
+			_, _, ok := cluster.Committed(group, topic, 0)
+			return ok
+		}
+		live(24*time.Hour - 2*time.Minute)
+		if !has("reads", "orders") || !has("reads", "payments") || !has("admin", "orders") {
+			t.Error("an offset expired early")
+		}
+		live(4 * time.Minute)
+		if !has("reads", "orders") {
+			t.Error("the offset of a topic that a member subscribes to expired")
+		}
+		if has("reads", "payments") || has("admin", "orders") {
+			t.Error("an offset that nobody uses is still there")
+		}
+		if state := cluster.GroupState("admin"); state != "Dead" {
+			t.Errorf("the group without offsets is %s", state)
+		}
+	})
+}
+
+func TestAssignorsAreThoseOfTheSetting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{
+			Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}, Properties: map[string]string{"group.consumer.assignors": "range"},
+		})
+		w := dial(t, cluster, 1)
+		beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Group, beat.MemberID, beat.SubscribedTopicNames, beat.Topics = "billing", "me", []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		beat.RebalanceTimeoutMillis, beat.ServerAssignor = 60_000, kmsg.StringPtr("uniform")
+		if got := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, beat); got.ErrorCode != kerr.UnsupportedAssignor.Code {
+			t.Errorf("an assignor that is not listed: %d", got.ErrorCode)
+		}
+		beat.ServerAssignor = nil
+		if got := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, beat); got.ErrorCode != 0 {
+			t.Fatalf("heartbeat: %d", got.ErrorCode)
+		}
+		if g, _ := cluster.Group("billing"); g.Protocol != "range" {
+			t.Errorf("the group is assigned by %q", g.Protocol)
+		}
+	})
+}
+
+// A topic that is created again under its name has nothing of the offsets that were committed for the one before.
+func TestOffsetsGoWithTheirTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}})
+		w := dial(t, cluster, 1)
+		if code := committedCode(ask[*kmsg.OffsetCommitResponse](w, 8, adminCommit("billing", 5))); code != 0 {
+			t.Fatalf("commit: %d", code)
+		}
+		ask[*kmsg.DeleteTopicsResponse](w, 1, &kmsg.DeleteTopicsRequest{TopicNames: []string{"orders"}})
+		ask[*kmsg.CreateTopicsResponse](w, 2, &kmsg.CreateTopicsRequest{Topics: []kmsg.CreateTopicsRequestTopic{{Topic: "orders", NumPartitions: 1, ReplicationFactor: 1}}})
+		fetch := kmsg.NewPtrOffsetFetchRequest()
+		fetch.Group, fetch.Topics = "billing", []kmsg.OffsetFetchRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+		if got := ask[*kmsg.OffsetFetchResponse](w, 5, fetch); got.Topics[0].Partitions[0].Offset != -1 {
+			t.Errorf("the new topic has the old one's offset %d", got.Topics[0].Partitions[0].Offset)
+		}
+	})
+}

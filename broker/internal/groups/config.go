@@ -84,6 +84,9 @@ type ConsumerConfig struct {
 	// MaxSize is how many members a group may have (group.consumer.max.size). 0:
 	// any number.
 	MaxSize int
+	// Assignors are what members may ask for; the first is for those that do not
+	// (group.consumer.assignors). Nil: uniform and range.
+	Assignors []string
 	// Migration says between which protocols a group with members may change.
 	Migration Migration
 }
@@ -123,6 +126,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxSession == 0 {
 		c.MaxSession = 30 * time.Minute
+	}
+	if len(c.Consumer.Assignors) == 0 {
+		c.Consumer.Assignors = []string{uniformName, rangeName}
 	}
 	if c.Consumer.Session == 0 {
 		c.Consumer.Session = 45 * time.Second

@@ -248,7 +248,7 @@ func (c *consumer) forgetRegexes() {
 	}
 }
 
-// assignor is the one that most members ask for, uniform where none does.
+// assignor is the one that most members ask for, the first of the list where none does.
 func (c *consumer) assignor() string {
 	votes := make(map[string]int)
 	for _, mb := range c.members {
@@ -256,7 +256,7 @@ func (c *consumer) assignor() string {
 			votes[*mb.assignor]++
 		}
 	}
-	best := uniformName
+	best := c.m.cfg.Consumer.Assignors[0]
 	for i, name := range javaOrder(slices.Sorted(maps.Keys(votes))) {
 		if i == 0 || votes[name] > votes[best] {
 			best = name

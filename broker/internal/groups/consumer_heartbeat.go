@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -40,7 +42,7 @@ func (m *Manager) consumerBeat(client Client, req *kmsg.ConsumerGroupHeartbeatRe
 	if m.closed {
 		return nil, refuse(kerr.CoordinatorNotAvailable, "")
 	}
-	if err := checkBeat(req); err != nil {
+	if err := checkBeat(req, m.cfg.Consumer.Assignors); err != nil {
 		return nil, err
 	}
 	if req.MemberEpoch < 0 {
@@ -113,7 +115,7 @@ func (m *Manager) consumerBeat(client Client, req *kmsg.ConsumerGroupHeartbeatRe
 }
 
 // checkBeat says what is wrong with a request whatever the group is like.
-func checkBeat(req *kmsg.ConsumerGroupHeartbeatRequest) *refusal {
+func checkBeat(req *kmsg.ConsumerGroupHeartbeatRequest, supported []string) *refusal {
 	empty := func(s *string) bool { return s != nil && *s == "" }
 	invalid := func(text string) *refusal { return &refusal{kerr.InvalidRequest, text} }
 	switch {
@@ -137,8 +139,8 @@ func checkBeat(req *kmsg.ConsumerGroupHeartbeatRequest) *refusal {
 	case req.MemberEpoch < departed:
 		return invalid("MemberEpoch is invalid.")
 	}
-	if a := req.ServerAssignor; a != nil && assignors[*a] == nil {
-		return refuse(kerr.UnsupportedAssignor, "ServerAssignor %s is not supported. Supported assignors: %s, %s.", *a, uniformName, rangeName)
+	if a := req.ServerAssignor; a != nil && !slices.Contains(supported, *a) {
+		return refuse(kerr.UnsupportedAssignor, "ServerAssignor %s is not supported. Supported assignors: %s.", *a, strings.Join(supported, ", "))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 var (
 	policies       = []string{"compact", "delete"}
 	timestampTypes = []string{"CreateTime", "LogAppendTime"}
+	assignors      = []string{"uniform", "range"}
 	migrations     = []string{"bidirectional", "upgrade", "downgrade", "disabled"}
 	compressions   = []string{"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"}
 )
@@ -70,6 +71,7 @@ var Brokers = listed(append(synonymDefs(), []Def{
 	{Name: "delete.topic.enable", Kind: Boolean, Default: "true", ReadOnly: true},
 	{Name: "fetch.max.bytes", Kind: Int, Default: "57671680", ReadOnly: true, min: 1024, max: maxInt},
 	{Name: "group.consumer.assignment.interval.ms", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
+	{Name: "group.consumer.assignors", Kind: List, Default: "uniform,range", ReadOnly: true, oneOf: assignors},
 	{Name: "group.consumer.heartbeat.interval.ms", Kind: Int, Default: "5000", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.max.size", Kind: Int, Default: maxIntS, ReadOnly: true, min: 1, max: maxInt},
 	{Name: "group.consumer.migration.policy", Kind: String, Default: "bidirectional", ReadOnly: true, oneOf: migrations},
@@ -90,6 +92,8 @@ var Brokers = listed(append(synonymDefs(), []Def{
 	{Name: "max.incremental.fetch.session.cache.slots", Kind: Int, Default: "1000", ReadOnly: true, max: maxInt},
 	{Name: "num.partitions", Kind: Int, Default: "1", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "offset.metadata.max.bytes", Kind: Int, Default: "4096", ReadOnly: true},
+	{Name: "offsets.retention.check.interval.ms", Kind: Long, Default: "600000", ReadOnly: true, min: 1, max: maxLong},
+	{Name: "offsets.retention.minutes", Kind: Int, Default: "10080", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "offsets.topic.num.partitions", Kind: Int, Default: "50", ReadOnly: true, min: 1, max: maxInt},
 	{Name: "producer.id.expiration.ms", Kind: Int, Default: "86400000", min: 1, max: maxInt},
 	{Name: "replica.lag.time.max.ms", Kind: Long, Default: "30000", ReadOnly: true, max: maxLong},

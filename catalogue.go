@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini/internal/nearest"
+	"github.com/sordini-go/sordini/serde"
 )
 
 // The codes of diagnoses. They are part of the API: a code keeps its meaning.
@@ -50,6 +51,7 @@ const (
 	CodeSerialization        = "serialization-failed"        // a value and its serde do not fit
 	CodeDiskFull             = "disk-full"                   // a broker can not write its log
 	CodeVersion              = "version-not-supported"       // the broker is too old for the request
+	CodeRegistryAccess       = "registry-access-denied"      // the schema registry refuses the credentials
 	CodePolicy               = "refused-by-policy"           // a broker's policy refuses the topic or its settings
 )
 
@@ -243,6 +245,13 @@ var catalogue = []entry{
 			"a broker can not write the log of " + of("topic", a.Topic),
 			"its disk is full or broken",
 			"free space (shorten retention.ms, delete topics, add disks), then restart the broker: it took the log directory offline (kafka-log-dirs.sh --describe)",
+		}
+	}},
+	{CodeRegistryAccess, nil, func(err error) bool { var refused *serde.AccessError; return errors.As(err, &refused) }, func(About) [3]string {
+		return [3]string{
+			"the schema registry refuses the credentials, or what they ask for",
+			"Cluster.Registry has no credentials or wrong ones (401), or ones that may not read this subject (403)",
+			"check Registry.Username and Password or BearerToken (SCHEMA_REGISTRY_URL=https://USER:PASSWORD@HOST), or let the user read the subject; then start the service again, nothing was skipped",
 		}
 	}},
 	{CodePolicy, []error{kerr.PolicyViolation, kerr.InvalidConfig}, nil, func(a About) [3]string {

@@ -28,6 +28,7 @@ import (
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/internal/admin"
+	"github.com/sordini-go/sordini/serde"
 )
 
 // expect reports a diagnosis that is not what it should be: the code, and that it says what happened, why and what to do.
@@ -76,6 +77,7 @@ func TestErrorsOfABrokerAreExplained(t *testing.T) {
 		sordini.CodeCoordinator:        {[]error{kerr.CoordinatorNotAvailable, kerr.NotCoordinator}, []string{"offsets.topic.replication.factor"}},
 		sordini.CodeLeaderNotAvailable: {[]error{kerr.LeaderNotAvailable, kerr.NotLeaderForPartition}, []string{"election"}},
 		sordini.CodeDiskFull:           {[]error{kerr.KafkaStorageError, syscall.ENOSPC}, []string{"free space"}},
+		sordini.CodeRegistryAccess:     {[]error{&serde.AccessError{Err: errors.New("401")}}, []string{"SCHEMA_REGISTRY_URL", "nothing was skipped"}},
 		sordini.CodePolicy:             {[]error{kerr.PolicyViolation, kerr.InvalidConfig}, []string{"TopicConfig"}},
 		sordini.CodeVersion:            {[]error{kerr.UnsupportedVersion, errors.New("broker is too old; x")}, []string{"Kafka before 2.4"}},
 		sordini.CodeProducerTimeout:    {[]error{kgo.ErrRecordTimeout, kerr.RequestTimedOut}, []string{`topic "order"`}},

@@ -134,9 +134,11 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 	if offset, ok := p.win.Oldest(); ok && now.Sub(p.markMoved) > stuckOffset {
 		add("offset-stuck", offset, p.markMoved, "offset %d has not ended for %v; nothing is committed past it", offset, now.Sub(p.markMoved).Round(time.Second))
 	}
-	most := (*lane)(nil)
+	most, away := (*lane)(nil), (*lane)(nil)
 	p.eachLane(func(l *lane) {
 		switch {
+		case l.away > 0 && l.head != nil && (away == nil || l.head.rec.Offset < away.head.rec.Offset):
+			away = l
 		case l.letter != nil && l.letter.refused > 0:
 			add("dead-letter-refused", l.head.rec.Offset, l.since, "the dead letter of offset %d is refused: %v; nothing is committed past it", l.head.rec.Offset, l.letter.err)
 		case l.letter != nil && now.Sub(l.since) > slowLetter:
@@ -148,6 +150,9 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 			most = l
 		}
 	})
+	if away != nil {
+		add("registry-away", away.head.rec.Offset, p.markMoved, "offset %d waits for the schema registry and is tried again: %v", away.head.rec.Offset, away.cause)
+	}
 	if most != nil && int64(most.n) > p.e.budget.maxRecords/shareOfBound {
 		rs = append(rs, Reason{
 			Code: "key-slow", Topic: p.topic.name, Partition: p.id, Offset: most.head.rec.Offset, Notice: true,

@@ -58,6 +58,7 @@ type lane struct {
 
 	// About the head.
 	attempts    int // that failed; those that were cut short do not count
+	away        int // since then, that failed because a registry was away
 	flooded     bool
 	firstFailed time.Time
 	cause       error // the last failure
@@ -85,7 +86,7 @@ type letter struct {
 
 // fresh forgets what was known of the previous head.
 func (l *lane) fresh() {
-	l.attempts, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, false, time.Time{}, nil, nil, time.Time{}
+	l.attempts, l.away, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, 0, false, time.Time{}, nil, nil, time.Time{}
 	l.stuck, l.span = false, nil
 }
 

@@ -56,11 +56,11 @@ func (a *attempt) decide(err error, now time.Time) decision {
 	switch {
 	case errors.Is(err, ErrDecode) && errors.As(err, &access):
 		// Every record would fail alike until somebody gives other credentials: the group stops where it is, and says so.
-		e.fail(fmt.Errorf("decode %s[%d]@%d: %w", a.src.Topic, a.src.Partition, a.src.Offset, access.Err))
+		e.fail(sordini.Explain(fmt.Errorf("%s[%d]@%d: %w", a.src.Topic, a.src.Partition, a.src.Offset, err), sordini.About{}))
 		return decision{fate: fateCut, err: err}
 	case errors.Is(err, ErrDecode) && errors.As(err, &retryable):
 		// The registry is away. That says nothing about the record: it waits, and does not die.
-		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.number, err)}
+		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.l.away+1, err)}
 	case errors.Is(err, ErrDecode):
 		return decision{fate: fateDead, class: dlt.Decode, err: err, counts: true}
 	case errors.As(err, &permanent):
@@ -130,7 +130,11 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	if d.err != nil {
 		l.cause = d.err
 	}
+	if d.fate == fateRetry && !d.counts {
+		l.away++ // the delays grow, though nothing is held against the record
+	}
 	if d.counts {
+		l.away = 0
 		l.attempts++
 		if l.firstFailed.IsZero() {
 			l.firstFailed = time.Now()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -111,8 +112,14 @@ func newClient(r serde.Registry) (*Client, error) {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
 	tr.DisableKeepAlives = true // a schema is asked for once; and so there is nothing to close
 	tr.TLSClientConfig = r.TLS
-	if r.Dial != nil {
-		tr.DialContext = r.Dial
+	dial := r.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout) // the transport goes on dialling when the request has ended
+		defer cancel()
+		return dial(ctx, network, address)
 	}
 	for _, url := range r.URLs {
 		opts := []sr.ClientOpt{sr.URLs(url), sr.UserAgent("sordini"), sr.HTTPClient(&http.Client{Transport: tr})}

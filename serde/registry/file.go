@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -135,11 +136,11 @@ func (f *file) lookup(subject string, schema sr.Schema) *sr.SubjectSchema {
 	})
 }
 
-// sameText compares two schemas without regard to white space, where they are JSON.
+// sameText compares two schemas: as JSON values where they are JSON, and otherwise but for white space.
 func sameText(a, b string) bool {
-	if a == b {
-		return true
+	var x, y any
+	if errors.Join(json.Unmarshal([]byte(a), &x), json.Unmarshal([]byte(b), &y)) == nil {
+		return reflect.DeepEqual(x, y)
 	}
-	var x, y bytes.Buffer
-	return errors.Join(json.Compact(&x, []byte(a)), json.Compact(&y, []byte(b))) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+	return slices.Equal(strings.Fields(a), strings.Fields(b))
 }

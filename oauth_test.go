@@ -315,16 +315,21 @@ func TestTokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {
 	}
 }
 
-func TestTokenOfUnknownLengthIsNotKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newIDP(t, func(w http.ResponseWriter, _ *http.Request) { give(w, "abc", nil) })
-		m := sordini.OAuthBearer(p.credentials(nil).Tokens())
-		first(t, m)
-		first(t, m)
-		if n := len(p.asked()); n != 2 {
-			t.Errorf("asked %d times", n)
-		}
-	})
+// A session lasts no longer than its token, and Kafka refuses who authenticates again within a second: a token with seconds left is not given out.
+func TestTokensOfUnknownOrShortLifeAreNotKept(t *testing.T) {
+	for name, seconds := range map[string]any{"unknown": nil, "short": 14} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newIDP(t, func(w http.ResponseWriter, _ *http.Request) { give(w, "abc", seconds) })
+				m := sordini.OAuthBearer(p.credentials(nil).Tokens())
+				first(t, m)
+				first(t, m)
+				if n := len(p.asked()); n != 2 {
+					t.Errorf("asked %d times", n)
+				}
+			})
+		})
+	}
 }
 
 // A token that says itself when it expires is kept by that.

@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Of a cached token's life, this much may pass before a new one is asked for; and after a failure to get one, this much time before the next try, as long as
-// the old one is good. The first is Kafka's sasl.login.refresh.window.factor.
+// Of a cached token's life, this much may pass before a new one is asked for (Kafka's sasl.login.refresh.window.factor), and this much time must be left: a
+// session lasts no longer than its token, and a client that authenticates again within a second is refused (ILLEGAL_SASL_STATE). After a failure to get a new
+// one there is a pause before the next try, as long as the old one is good.
 const (
-	renewalShare = 0.8
-	renewalPause = 10 * time.Second
+	renewalShare  = 0.8
+	renewalMargin = 15 * time.Second
+	renewalPause  = 10 * time.Second
 )
 
-// CacheTokens keeps a source's token until 80 % of its life has passed, so that all connections share one. Only one token is asked for at a time; who comes
+// CacheTokens keeps a source's token until 80 % of its life has passed, or less than 15 seconds are left, so that all connections share one. Only one token is asked for at a time; who comes
 // meanwhile waits for it. When a new one is not to be had and the old one is still good, that is used, and it is reported. A token whose end is not known is
 // not kept. Nothing runs in between.
 func CacheTokens(source TokenSource) TokenSource {
@@ -53,7 +55,7 @@ func (c *tokenCache) Token(ctx context.Context) (Token, error) {
 		c.expires = readClaims(token.Value.Reveal()).Expires
 	}
 	now = time.Now()
-	c.renew = now.Add(time.Duration(renewalShare * float64(max(c.expires.Sub(now), 0)))) // at once where the end is not known
+	c.renew = earlier(now.Add(time.Duration(renewalShare*float64(max(c.expires.Sub(now), 0)))), c.expires.Add(-renewalMargin)) // at once where the end is not known
 	return token, nil
 }
 

@@ -130,6 +130,11 @@ func (c *Cluster) format(ctx context.Context) error {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return err
 	}
+	if c.set.JWKS != "" {
+		if err := os.WriteFile(filepath.Join(c.dir, "jwks.json"), []byte(c.set.JWKS), 0o600); err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(filepath.Join(c.dir, "admin.properties"), []byte(c.set.adminProperties(c.dir)), 0o600); err != nil {
 		return err
 	}
@@ -172,6 +177,7 @@ func (c *Cluster) start(ctx context.Context, n *node) error {
 		"-Djava.awt.headless=true", "-Djava.security.egd=file:/dev/./urandom", "-Dkafka.logs.dir=" + n.dir,
 		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn",
+		"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=" + jwksURL(c.dir), "-Dorg.apache.kafka.sasl.oauthbearer.allowed.files=" + filepath.Join(c.dir, "jwks.json"),
 		"-cp", filepath.Join(c.libs, "*"), "kafka.Kafka", filepath.Join(n.dir, "server.properties"),
 	})
 	if err == nil {

@@ -17,12 +17,13 @@ type Config struct {
 	// cluster again: same data, same ports, same settings, and the other fields are ignored but for Log.
 	Dir string
 
-	SASL       bool // PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 on the client listener
-	OAuth      bool // OAUTHBEARER with unsigned tokens as well; implies SASL
-	TLS        bool // the client listener speaks TLS; see Cluster.TLSConfig
-	MTLS       bool // and asks for a client certificate, whose common name is the principal; implies TLS
-	ACL        bool // StandardAuthorizer; User:admin is the super user. Implies SASL unless MTLS names the principals
-	AutoCreate bool // auto.create.topics.enable
+	SASL       bool   // PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 on the client listener
+	OAuth      bool   // OAUTHBEARER with unsigned tokens as well; implies SASL
+	JWKS       string // OAUTHBEARER with tokens that this JSON web key set verifies, in place of unsigned ones; implies OAuth
+	TLS        bool   // the client listener speaks TLS; see Cluster.TLSConfig
+	MTLS       bool   // and asks for a client certificate, whose common name is the principal; implies TLS
+	ACL        bool   // StandardAuthorizer; User:admin is the super user. Implies SASL unless MTLS names the principals
+	AutoCreate bool   // auto.create.topics.enable
 
 	Features   map[string]int    // levels to finalise when the cluster is made, such as group.version; Kafka's own defaults for those not named
 	Users      map[string]string // name to password, beside admin/admin-secret, alice/alice-secret and bob/bob-secret
@@ -48,6 +49,7 @@ func (c Config) withDefaults() Config {
 	if c.Heap == "" {
 		c.Heap = "384m"
 	}
+	c.OAuth = c.OAuth || c.JWKS != ""
 	c.SASL = c.SASL || c.OAuth || c.ACL && !c.MTLS
 	c.TLS = c.TLS || c.MTLS
 	users := map[string]string{"admin": "admin-secret", "alice": "alice-secret", "bob": "bob-secret"}
@@ -152,6 +154,11 @@ func (s settings) properties(id int, dir string) string {
 			p["listener.name.client.oauthbearer.sasl.server.callback.handler.class"] =
 				"org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
 		}
+		if s.JWKS != "" {
+			p["listener.name.client.oauthbearer.sasl.jaas.config"] = `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;`
+			p["listener.name.client.oauthbearer.sasl.server.callback.handler.class"] = "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
+			p["listener.name.client.sasl.oauthbearer.jwks.endpoint.url"] = jwksURL(filepath.Dir(dir))
+		}
 		p["listener.name.client.sasl.enabled.mechanisms"] = mechanisms
 	}
 	if s.TLS {
@@ -173,6 +180,9 @@ func (s settings) properties(id int, dir string) string {
 	maps.Copy(p, s.Properties)
 	return render(p)
 }
+
+// jwksURL is where a cluster's key set stands.
+func jwksURL(dir string) string { return "file://" + filepath.Join(dir, "jwks.json") }
 
 // adminProperties is what Kafka's own tools need to connect as the super user.
 func (s settings) adminProperties(dir string) string {

@@ -14,7 +14,8 @@ import (
 type principalMapper struct{ rules []principalRule }
 
 type principalRule struct {
-	pattern     *regexp.Regexp // nil: DEFAULT, the subject as it is
+	whole       *regexp.Regexp // what the rule is about; nil: DEFAULT, any subject as it is
+	pattern     *regexp.Regexp // what it replaces
 	replacement string
 	fold        func(string) string
 }
@@ -33,11 +34,12 @@ func newPrincipalMapper(rules string) (*principalMapper, error) {
 			if fields == nil {
 				return nil, fmt.Errorf("ssl.principal.mapping.rules: %q is not RULE:pattern/replacement/ with L, U or nothing behind it", rest)
 			}
-			pattern, err := regexp.Compile(`\A(?:` + fields[1] + `)\z`)
-			if err != nil {
+			var err error
+			if r.pattern, err = regexp.Compile(fields[1]); err != nil {
 				return nil, fmt.Errorf("ssl.principal.mapping.rules: %w", err)
 			}
-			r.pattern, r.replacement = pattern, javaReference.ReplaceAllString(fields[2], "$${$1}")
+			r.whole = regexp.MustCompile(`\A(?:` + fields[1] + `)\z`)
+			r.replacement = javaReference.ReplaceAllString(fields[2], "$${$1}")
 			switch fields[3] {
 			case "L":
 				r.fold = strings.ToLower
@@ -72,10 +74,10 @@ var errNoRule = errors.New("no rule of ssl.principal.mapping.rules matches the c
 // name applies the rules to a subject.
 func (m *principalMapper) name(subject string) (string, error) {
 	for _, r := range m.rules {
-		if r.pattern == nil {
+		if r.whole == nil {
 			return subject, nil
 		}
-		if !r.pattern.MatchString(subject) {
+		if !r.whole.MatchString(subject) {
 			continue
 		}
 		name := r.pattern.ReplaceAllString(subject, r.replacement)

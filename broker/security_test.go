@@ -197,3 +197,14 @@ func dialTLS(cluster *broker.Cluster, cfg *tls.Config) func(context.Context, str
 		return t, nil
 	}
 }
+
+// mustTLS is a connection over TLS.
+func mustTLS(t *testing.T, cluster *broker.Cluster) net.Conn {
+	t.Helper()
+	conn, err := dialTLS(cluster, clientTLS(t, ""))(t.Context(), "tcp", cluster.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}

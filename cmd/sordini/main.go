@@ -2,6 +2,7 @@
 //
 //	sordini broker   run the reference broker
 //	sordini dlt      look at dead letters
+//	sordini schema   check, register and look at schemas
 //
 // Each command says what it takes with -h.
 package main
@@ -27,6 +28,7 @@ type command struct {
 var commands = []command{
 	{"broker", "run the reference broker, for tests and laptops", runBroker},
 	{"dlt", "look at dead letters", runDLT},
+	{"schema", "check, register and look at schemas", runSchema},
 }
 
 // errUsage says that the command line was wrong; what is wrong has been printed.

@@ -260,6 +260,38 @@ func (c *Client) Lookup(ctx context.Context, subject string, s sr.Schema, normal
 	})
 }
 
+// Register registers a schema under a subject and returns it as it is registered. Registering it again does nothing. It fails with an [*IncompatibleError]
+// where the registry's compatibility level forbids it.
+func (c *Client) Register(ctx context.Context, subject string, s sr.Schema, normalize bool) (*Schema, error) {
+	registered, err := c.register(ctx, subject, s, normalize)
+	if conflicts(err) {
+		return nil, &IncompatibleError{Subject: subject, Err: err}
+	}
+	return registered, err
+}
+
+// Subjects returns the names of the subjects that have versions.
+func (c *Client) Subjects(ctx context.Context) ([]string, error) {
+	return do(ctx, c, "its subjects", func(ctx context.Context, cl *sr.Client) ([]string, error) { return cl.Subjects(ctx) })
+}
+
+// Versions returns the numbers of a subject's versions, oldest first.
+func (c *Client) Versions(ctx context.Context, subject string) ([]int, error) {
+	return do(ctx, c, "subject "+subject, func(ctx context.Context, cl *sr.Client) ([]int, error) { return cl.SubjectVersions(ctx, subject) })
+}
+
+// Version returns a version of a subject, the latest where version is not positive. It is not cached.
+func (c *Client) Version(ctx context.Context, subject string, version int) (*Schema, error) {
+	if version <= 0 {
+		version = latestVersion
+	}
+	s, err := c.version(ctx, subject, version)
+	if err != nil {
+		return nil, err
+	}
+	return c.resolve(ctx, s)
+}
+
 // register registers a schema and returns it as it is registered.
 func (c *Client) register(ctx context.Context, subject string, s sr.Schema, normalize bool) (*Schema, error) {
 	id, err := do(ctx, c, "to register a schema under subject "+subject, func(ctx context.Context, cl *sr.Client) (int, error) {

@@ -55,11 +55,7 @@ func (c *Client) registerAll(ctx context.Context, d Description) (*Schema, error
 			return nil, err
 		}
 	}
-	s, err := c.register(ctx, d.Subject, d.Schema, d.Normalize)
-	if conflicts(err) {
-		err = &IncompatibleError{Subject: d.Subject, Err: err}
-	}
-	return s, err
+	return c.Register(ctx, d.Subject, d.Schema, d.Normalize)
 }
 
 // codeConflict is HTTP's, which the registry also uses as its own code.
@@ -106,12 +102,17 @@ func (c *Client) compatible(ctx context.Context, d Description) error {
 			return err
 		}
 	}
+	return c.Check(ctx, d.Subject, d.Schema, d.Normalize)
+}
+
+// Check asks whether a schema may be registered under a subject, as [Compatible] does.
+func (c *Client) Check(ctx context.Context, subject string, s sr.Schema, normalize bool) error {
 	ps := []sr.Param{sr.Verbose}
-	if d.Normalize {
+	if normalize {
 		ps = append(ps, sr.Normalize)
 	}
-	res, err := do(ctx, c, "whether a schema is compatible with subject "+d.Subject, func(ctx context.Context, cl *sr.Client) (sr.CheckCompatibilityResult, error) {
-		return cl.CheckCompatibility(sr.WithParams(ctx, ps...), d.Subject, everyVersion, d.Schema)
+	res, err := do(ctx, c, "whether a schema is compatible with subject "+subject, func(ctx context.Context, cl *sr.Client) (sr.CheckCompatibilityResult, error) {
+		return cl.CheckCompatibility(sr.WithParams(ctx, ps...), subject, everyVersion, s)
 	})
 	var unknown *UnknownError
 	switch {
@@ -120,7 +121,7 @@ func (c *Client) compatible(ctx context.Context, d Description) error {
 	case err != nil:
 		return err
 	case !res.Is:
-		return &IncompatibleError{Subject: d.Subject, Messages: res.Messages}
+		return &IncompatibleError{Subject: subject, Messages: res.Messages}
 	}
 	return nil
 }

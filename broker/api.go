@@ -39,8 +39,6 @@ var unserved = map[kmsg.Key]string{
 	kmsg.ListPartitionReassignments: "not yet",
 	kmsg.DescribeQuorum:             "not yet",
 	kmsg.UnregisterBroker:           "not yet",
-	kmsg.DescribeClientQuotas:       "not yet",
-	kmsg.AlterClientQuotas:          "not yet",
 	kmsg.AddRaftVoter:               "the controllers are not servers of their own",
 	kmsg.RemoveRaftVoter:            "the controllers are not servers of their own",
 }
@@ -86,6 +84,8 @@ func init() {
 		kmsg.DescribeUserSCRAMCredentials: {0, 0, false, handleDescribeUserSCRAMCredentials},
 		kmsg.AlterUserSCRAMCredentials:    {0, 0, false, handleAlterUserSCRAMCredentials},
 
+		kmsg.DescribeClientQuotas:      {0, 1, false, handleDescribeClientQuotas},
+		kmsg.AlterClientQuotas:         {0, 1, false, handleAlterClientQuotas},
 		kmsg.UpdateFeatures:            {0, 2, false, handleUpdateFeatures},
 		kmsg.GetTelemetrySubscriptions: {0, 0, false, handleGetTelemetrySubscriptions},
 		kmsg.PushTelemetry:             {0, 0, false, handlePushTelemetry},

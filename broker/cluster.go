@@ -18,6 +18,7 @@ import (
 
 	"github.com/sordini-go/sordini/broker/internal/acl"
 	"github.com/sordini-go/sordini/broker/internal/groups"
+	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
@@ -91,6 +92,7 @@ type Cluster struct {
 	lastPID         atomic.Int64 // the producer id that was given last
 	faults          faults
 	retention       *retention
+	quotas          quotas.Table
 	cleaner         *cleaner
 	watchers        watchers
 

@@ -48,6 +48,8 @@ type request struct {
 	conn *conn
 	msg  kmsg.Request
 
+	throttle time.Duration // how long the client's connection is not read after the answer
+
 	fetch *fetch      // of a Fetch: what it reads
 	met   []*Injected // the faults that it meets
 }
@@ -203,6 +205,10 @@ func (c *conn) serveOne(limit int) error {
 		c.node.cluster.log.Info("client refused", "broker", c.node.id, "client", h.client, "remote", c.nc.RemoteAddr(), "principal", c.principal, "error", res.refused)
 		return io.EOF
 	}
+	r.account(len(frame))
+	if r.throttle > 0 {
+		r.tell(res)
+	}
 	if end, half := r.spoil(); end {
 		defer r.spoiled()
 		if half {
@@ -210,7 +216,13 @@ func (c *conn) serveOne(limit int) error {
 		}
 		return io.EOF
 	}
-	return c.write(r, res)
+	if err := c.write(r, res); err != nil || r.throttle == 0 {
+		return err
+	}
+	if !c.wait(nil, r.throttle) {
+		return net.ErrClosed
+	}
+	return nil
 }
 
 // handle serves the request, unless a fault fails it as a whole.

@@ -26,7 +26,7 @@ func handleCreatePartitions(r *request) answer {
 			if !r.allowsTopic(kmsg.ACLOperationAlter, q.Topic) {
 				err = kerr.TopicAuthorizationFailed
 			} else if err = r.fault(q.Topic, -1); err == nil {
-				err = r.node.cluster.growTopic(q, req.ValidateOnly)
+				err = r.growTopic(q, req.ValidateOnly)
 			}
 		default:
 			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
@@ -36,6 +36,19 @@ func handleCreatePartitions(r *request) answer {
 		resp.Topics = append(resp.Topics, t)
 	}
 	return answer{resp: resp}
+}
+
+// growTopic adds partitions, unless the client has made too many.
+func (r *request) growTopic(q *kmsg.CreatePartitionsRequestTopic, validateOnly bool) error {
+	c := r.node.cluster
+	if t := c.lookup(q.Topic); t != nil && !validateOnly {
+		if more := int(q.Count) - c.countPartitions(t); more > 0 {
+			if err := r.mutate(more, 3); err != nil {
+				return err
+			}
+		}
+	}
+	return c.growTopic(q, validateOnly)
 }
 
 // growTopic adds partitions until the topic has as many as are asked for.

@@ -41,7 +41,9 @@ func handleCreateTopics(r *request) answer {
 			created, err = c.newTopicLocked(spec)
 			c.mu.RUnlock()
 		default:
-			created, err = c.createTopic(spec)
+			if err = r.mayCreate(spec); err == nil {
+				created, err = c.createTopic(spec)
+			}
 		}
 		asked[q.Topic] = 0
 		t.ErrorCode, t.ErrorMessage = codeOf(err)
@@ -55,6 +57,21 @@ func handleCreateTopics(r *request) answer {
 		resp.Topics = append(resp.Topics, t)
 	}
 	return answer{resp: resp}
+}
+
+// mayCreate takes the partitions of a topic that can be created from the client's quota.
+func (r *request) mayCreate(s topicSpec) error {
+	c := r.node.cluster
+	if !c.quotas.Any() {
+		return nil
+	}
+	c.mu.RLock()
+	made, err := c.newTopicLocked(s)
+	c.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	return r.mutate(len(made.partitions), 6)
 }
 
 // specOf reads what a request asks for.

@@ -49,8 +49,10 @@ func handleDeleteTopics(r *request) answer {
 		case r.fault(known.name, -1) != nil:
 			err = r.fault(known.name, -1)
 		default:
-			t.Topic, t.TopicID = &known.name, known.id
-			c.deleteTopic(known)
+			if err = r.mutate(c.countPartitions(known), 5); err == nil {
+				t.Topic, t.TopicID = &known.name, known.id
+				c.deleteTopic(known)
+			}
 		}
 		t.ErrorCode, t.ErrorMessage = codeOf(err)
 		resp.Topics = append(resp.Topics, t)
@@ -66,6 +68,13 @@ func (r *request) allowsDelete(topic string) bool {
 // allowsDescribeOrDelete decides whether the client may learn if a topic that it wants to delete exists.
 func (r *request) allowsDescribeOrDelete(topic string) bool {
 	return r.sees(kmsg.ACLOperationDelete, kmsg.ACLResourceTypeCluster, clusterResource) || r.allowsTopic(kmsg.ACLOperationDescribe, topic)
+}
+
+// partitionsOf counts a topic's partitions.
+func (c *Cluster) countPartitions(t *topic) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(t.partitions)
 }
 
 // named finds a topic by its name or, where there is none, by its id.

@@ -34,7 +34,7 @@
 //
 //   - A follower holds what its leader holds at once: nothing is lost when a leader dies, and a broker that is killed is replaced at once, not after
 //     its session.
-//   - Security, quotas, share groups, compaction and a data directory are not there yet.
+//   - Security, share groups, compaction and a data directory are not there yet.
 //   - Compressed batches are opened on compacted topics only, so a malformed record inside one is found by its consumer. A topic with a
 //     compression.type of its own gets batches as they were sent.
 //   - Kafka's own topics (__consumer_offsets, __transaction_state) are not shown.

@@ -50,6 +50,7 @@ func handleFetch(r *request) answer {
 		return answer{fetch: &fetchResponse{version: req.Version, code: f.code}}
 	}
 	limit := min(int(req.MaxBytes), r.node.cluster.property().Int("fetch.max.bytes"))
+	limit = r.fetchLimit(limit)
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	done := f.read(r, limit)
 	if !done(req.MinBytes) && req.MaxWaitMillis > 0 && len(f.parts) > 0 {
@@ -78,6 +79,9 @@ func handleFetch(r *request) answer {
 	}
 	if f.failed() && !r.conn.wait(nil, errorDelay) {
 		return answer{close: true}
+	}
+	if r.throttledFetch() {
+		return answer{fetch: f.nothing()}
 	}
 	return answer{fetch: f.respond(r)}
 }

@@ -13,17 +13,27 @@ import (
 // fetchResponse is a response to Fetch that is written without copying a batch: encoded fields in one buffer, and between them the batches where
 // they lie. TestFetchResponseIsWhatTheCodecReads compares it with kmsg in every version.
 type fetchResponse struct {
-	version int16
-	code    int16
-	session int32
-	topics  []fetchTopic
-	nodes   []*node
+	version  int16
+	code     int16
+	session  int32
+	throttle int32 // milliseconds
+	topics   []fetchTopic
+	nodes    []*node
 }
 
 type fetchTopic struct {
 	name  string
 	id    topicID
 	parts []*fetchPartition
+}
+
+// nothing answers a client that is throttled: its session stands as it is, and is told nothing.
+func (f *fetch) nothing() *fetchResponse {
+	resp := &fetchResponse{version: f.version}
+	if f.session != nil {
+		resp.session = f.session.id
+	}
+	return resp
 }
 
 // respond groups what was read by topic.
@@ -146,7 +156,7 @@ func (w *pieceWriter) noTags() {
 
 func (resp *fetchResponse) appendTo(w *pieceWriter) {
 	v := resp.version
-	w.int32(0) // throttle
+	w.int32(resp.throttle)
 	if v >= 7 {
 		w.int16(resp.code)
 		w.int32(resp.session)

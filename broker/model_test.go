@@ -100,7 +100,9 @@ func runModel(t *testing.T, seed uint64, careless bool) (lost int, err error) {
 	return lost, err
 }
 
-func (m *model) tell(format string, args ...any) { m.story = append(m.story, fmt.Sprintf(format, args...)) }
+func (m *model) tell(format string, args ...any) {
+	m.story = append(m.story, fmt.Sprintf(format, args...))
+}
 
 // step does something at random.
 func (m *model) step(t *testing.T) {

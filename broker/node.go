@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 )
 
@@ -25,6 +26,7 @@ type node struct {
 
 	sessions fetchSessions
 	settings atomic.Pointer[settings.Broker]
+	meter    quotas.Meter
 	altered  map[string]string // settings of this broker alone; the cluster's lock guards it
 	loggers  map[string]string // levels; the cluster's lock guards it
 	skew     atomic.Int64      // what the broker's clock is ahead by, nanoseconds
@@ -96,6 +98,10 @@ func (n *node) serve() {
 				}
 				return
 			}
+			if !n.pace() {
+				nc.Close()
+				return
+			}
 			n.start(nc, l)
 		}
 	})
@@ -117,8 +123,15 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 		return
 	}
 	n.conns[c] = struct{}{}
+	held := n.delayConnection(c.ip())
 	n.cluster.wg.Go(func() {
-		c.serve()
+		if held == 0 {
+			c.serve()
+		} else {
+			n.cluster.log.Info("connection throttled", "broker", n.id, "remote", nc.RemoteAddr(), "closed after", held)
+			c.wait(nil, held)
+			c.close()
+		}
 		n.mu.Lock()
 		delete(n.conns, c)
 		n.mu.Unlock()

@@ -28,7 +28,7 @@ type partition struct {
 	log     *storage.Log // lead's
 	// epochStart is where the leader's log ended when it began to lead. What is before it may have been acknowledged by the last leader.
 	epochStart int64
-	unclean    int // how often a leader was elected that need not hold what was acknowledged
+	unclean    int                  // how often a leader was elected that need not hold what was acknowledged
 	soon       bool                 // a replication is due after Config.ReplicationDelay
 	lagCheck   *timer               // looks for followers that lag; nil: none is due
 	overdue    bool                 // something is too old, and stays until it is replicated

@@ -86,6 +86,7 @@ var Brokers = listed(append(synonymDefs(), []Def{
 	{Name: "log.retention.hours", Kind: Int, Default: "168", ReadOnly: true},
 	{Name: "log.retention.minutes", Kind: Int, Unset: true, ReadOnly: true},
 	{Name: "log.roll.hours", Kind: Int, Default: "168", ReadOnly: true, min: 1, max: maxInt},
+	{Name: "max.connection.creation.rate", Kind: Int, Default: maxIntS, max: maxInt},
 	{Name: "max.connections", Kind: Int, Default: maxIntS, max: maxInt},
 	{Name: "max.connections.per.ip", Kind: Int, Default: maxIntS, max: maxInt},
 	{Name: "max.connections.per.ip.overrides", Kind: String},

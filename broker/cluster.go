@@ -45,6 +45,9 @@ type Config struct {
 	// ReplicationDelay is how much later than its leader a follower has what was produced with acks=0 or acks=1: what a leader holds when it dies before
 	// that is lost, as it is in Kafka. Default 1 ms; negative: none. What is produced with acks=all is replicated before it is acknowledged.
 	ReplicationDelay time.Duration
+	// DiskBytes is how much each broker's disk holds. A broker that has no room for a record gives its log directory up; see [Cluster.FillDisk].
+	// Default: as much as memory does.
+	DiskBytes int64
 	// TLS makes the listeners speak TLS; it has the brokers' certificate. Its ClientAuth and ClientCAs say whether clients show certificates too
 	// (ssl.client.auth): without SASL, the subject of one is then who the client is. [NewAuthority] makes certificates for tests. Default: plain text.
 	TLS *tls.Config
@@ -196,6 +199,7 @@ func (c *Cluster) start(cfg Config) error {
 	}
 	for i := range cfg.Brokers {
 		n := newNode(c, int32(i+1))
+		n.disk.limit = cfg.DiskBytes
 		if i < len(cfg.Racks) {
 			n.rack = cfg.Racks[i]
 		}

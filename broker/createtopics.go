@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -26,13 +24,16 @@ func handleCreateTopics(r *request) answer {
 		t.Topic = q.Topic
 		t.NumPartitions, t.ReplicationFactor = -1, -1
 		var created *topic
-		spec, err := specOf(q)
+		spec := specOf(q)
+		var err error
 		if fault := r.fault(q.Topic, -1); fault != nil {
 			err = fault
 		}
 		switch {
 		case asked[q.Topic] > 1:
 			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
+		case q.Topic == "__cluster_metadata":
+			err = codef(kerr.InvalidRequest, "Creation of internal topic __cluster_metadata is prohibited.")
 		case !r.allowsCreate(q.Topic):
 			err = codef(kerr.TopicAuthorizationFailed, "Authorization failed.")
 		case err != nil:
@@ -75,28 +76,36 @@ func (r *request) mayCreate(s topicSpec) error {
 }
 
 // specOf reads what a request asks for.
-func specOf(q *kmsg.CreateTopicsRequestTopic) (topicSpec, error) {
+func specOf(q *kmsg.CreateTopicsRequestTopic) topicSpec {
 	s := topicSpec{name: q.Topic, partitions: int(q.NumPartitions), replicas: int(q.ReplicationFactor), configs: map[string]string{}}
 	for _, kv := range q.Configs {
 		if kv.Value == nil {
-			return s, codef(kerr.InvalidConfig, "Null value not supported for topic configs: %s", kv.Name)
+			s.err = codef(kerr.InvalidConfig, "Null value not supported for topic configs: %s", kv.Name)
+			return s
 		}
 		s.configs[kv.Name] = *kv.Value
 	}
 	if len(q.ReplicaAssignment) == 0 {
-		return s, nil
+		return s
 	}
 	s.assigned = make([][]int32, len(q.ReplicaAssignment))
+	seen, gap := make(map[int32]bool), false
 	for _, a := range q.ReplicaAssignment {
-		if a.Partition < 0 || int(a.Partition) >= len(s.assigned) || s.assigned[a.Partition] != nil {
-			return s, codef(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+		if seen[a.Partition] {
+			s.err = codef(kerr.InvalidReplicaAssignment, "Found multiple manual partition assignments for partition %d", a.Partition)
+			return s
 		}
-		s.assigned[a.Partition] = slices.Clone(a.Replicas)
-		if s.assigned[a.Partition] == nil {
-			s.assigned[a.Partition] = []int32{}
+		seen[a.Partition] = true
+		if a.Partition < 0 || int(a.Partition) >= len(s.assigned) {
+			gap = true
+			continue
 		}
+		s.assigned[a.Partition] = append([]int32{}, a.Replicas...)
 	}
-	return s, nil
+	if gap {
+		s.err = codef(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+	}
+	return s
 }
 
 // describeCreated tells how the topic was made (KIP-525).

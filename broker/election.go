@@ -43,7 +43,7 @@ func (p *partition) changeLocked(ch change) bool {
 	}
 	acceptable := func(id int32) bool {
 		n := p.cluster.node(id)
-		return id != ch.barred && !slices.Contains(ch.lost, id) && slices.Contains(next.replicas, id) && n != nil && n.isAlive() && !n.stopping.Load()
+		return id != ch.barred && !slices.Contains(ch.lost, id) && slices.Contains(next.replicas, id) && n != nil && n.isAlive() && !n.stopping.Load() && !n.disk.failed.Load()
 	}
 	leader, unclean := next.elect(oldLeader, ch.election, acceptable)
 	elected := leader != oldLeader

@@ -34,6 +34,8 @@ const (
 	APICreateTopics            = 1 + API(kmsg.CreateTopics)
 	APIDeleteTopics            = 1 + API(kmsg.DeleteTopics)
 	APIDeleteRecords           = 1 + API(kmsg.DeleteRecords)
+	APIDescribeLogDirs         = 1 + API(kmsg.DescribeLogDirs)
+	APIAlterReplicaLogDirs     = 1 + API(kmsg.AlterReplicaLogDirs)
 	APIInitProducerID          = 1 + API(kmsg.InitProducerID)
 	APIOffsetForLeaderEpoch    = 1 + API(kmsg.OffsetForLeaderEpoch)
 	APIDescribeConfigs         = 1 + API(kmsg.DescribeConfigs)
@@ -131,6 +133,16 @@ func (r *request) targets() (ts []target) {
 		for _, t := range req.Topics {
 			for _, p := range t.Partitions {
 				add(t.Topic, p.Partition)
+			}
+		}
+	case *kmsg.DescribeLogDirsRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
+		}
+	case *kmsg.AlterReplicaLogDirsRequest:
+		for _, d := range req.Dirs {
+			for _, t := range d.Topics {
+				each(t.Topic, t.Partitions)
 			}
 		}
 	case *kmsg.OffsetCommitRequest:

@@ -52,6 +52,8 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		}
 	case *kmsg.ListGroupsResponse:
 		resp.ErrorCode = code
+	case *kmsg.DescribeLogDirsResponse:
+		resp.ErrorCode = code
 	case *kmsg.DescribeACLsResponse:
 		resp.ErrorCode = code
 	case *kmsg.CreateACLsResponse:

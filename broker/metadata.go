@@ -110,7 +110,7 @@ func (c *Cluster) describeTopic(known *topic) kmsg.MetadataResponseTopic {
 		p.Default()
 		p.Partition, p.Leader, p.LeaderEpoch, p.Replicas, p.ISR = part.index, l.leader, l.epoch, l.replicas, l.isr
 		for _, id := range l.replicas {
-			if !slices.Contains(l.isr, id) && !c.node(id).isAlive() {
+			if !slices.Contains(l.isr, id) && (!c.node(id).isAlive() || c.node(id).disk.failed.Load()) {
 				p.OfflineReplicas = append(p.OfflineReplicas, id)
 			}
 		}

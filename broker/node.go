@@ -29,7 +29,8 @@ type node struct {
 	meter    quotas.Meter
 	altered  map[string]string // settings of this broker alone; the cluster's lock guards it
 	loggers  map[string]string // levels; the cluster's lock guards it
-	skew     atomic.Int64      // what the broker's clock is ahead by, nanoseconds
+	disk     disk
+	skew     atomic.Int64 // what the broker's clock is ahead by, nanoseconds
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener

@@ -108,6 +108,8 @@ func (p *partition) checkLeaderLocked(node, epoch int32) error {
 	switch {
 	case p.deleted:
 		return kerr.UnknownTopicOrPartition
+	case p.offlineLocked(node):
+		return kerr.KafkaStorageError
 	case epoch >= 0 && epoch < p.epoch:
 		return kerr.FencedLeaderEpoch
 	case epoch > p.epoch:

@@ -109,6 +109,14 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 			return pending{}, err
 		}
 	}
+	if !r.node.disk.hasRoom(len(batch)) {
+		if err := part.checkLeader(r.node.id); err != nil {
+			return pending{}, err
+		}
+		if err := r.node.reserve(len(batch)); err != nil {
+			return pending{}, err
+		}
+	}
 	part.mu.Lock()
 	defer part.mu.Unlock()
 	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
@@ -130,6 +138,7 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	}
 	p.BaseOffset, p.LogAppendTime = res.Base, res.Time
 	if !res.Duplicate {
+		r.node.disk.used.Add(int64(len(batch)))
 		part.appendedLocked(req.Acks)
 		part.retentionDueLocked(now.UnixMilli(), batch.MaxTimestamp(), batch.ProducerID() != records.NoProducer)
 	}

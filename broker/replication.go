@@ -107,7 +107,7 @@ func (p *partition) fetchesLocked(f *replica) bool {
 		return false
 	}
 	n := p.cluster.node(f.id)
-	return n.isRunning() && !n.held.Load()
+	return n.isRunning() && !n.held.Load() && !n.disk.failed.Load()
 }
 
 // followLocked makes a follower's log what the leader's is, as a replica fetcher does (KIP-101, KIP-279).
@@ -122,11 +122,18 @@ func (p *partition) followLocked(f *replica, now time.Time) {
 	}
 	if f.log.End() < lead.End() {
 		lim := limits(p.topic.settings.Load())
+		n := p.cluster.node(f.id)
 		for b := range lead.Batches(f.log.End()) {
-			f.log.AppendReplica(b, p.cluster.node(f.id).now().UnixMilli(), lim)
+			if !n.wroteLocked(len(b)) {
+				return
+			}
+			f.log.AppendReplica(b, n.now().UnixMilli(), lim)
 		}
 	}
-	f.log.DropBefore(min(lead.Start(), f.log.End()))
+	if start := min(lead.Start(), f.log.End()); start > f.log.Start() {
+		f.log.DropBefore(start)
+		p.notifyLocked() // who deletes records waits for it
+	}
 	f.caughtUp = now
 }
 

@@ -31,6 +31,7 @@ type topicSpec struct {
 	replicas   int       // -1: the broker's default
 	assigned   [][]int32 // by partition; instead of partitions and replicas
 	configs    map[string]string
+	err        error // what is wrong with the request, found after what Kafka looks at first
 }
 
 func newTopicSpec(t Topic) topicSpec {
@@ -95,6 +96,9 @@ func (c *Cluster) newTopicLocked(s topicSpec) (*topic, error) {
 	}
 	if other, collides := c.collapsed[collapse(s.name)]; collides {
 		return nil, codef(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", s.name, other)
+	}
+	if s.err != nil {
+		return nil, s.err
 	}
 	assigned, err := c.assignLocked(s)
 	if err != nil {
@@ -179,9 +183,6 @@ func (c *Cluster) checkReplicas(partition int, replicas []int32, want int) error
 	if len(replicas) == 0 {
 		return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	}
-	if len(replicas) != want {
-		return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s).", len(replicas), want)
-	}
 	seen := map[int32]bool{}
 	for _, id := range replicas {
 		switch {
@@ -191,6 +192,9 @@ func (c *Cluster) checkReplicas(partition int, replicas []int32, want int) error
 			return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes the broker %d more than once.", id)
 		}
 		seen[id] = true
+	}
+	if len(replicas) != want {
+		return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s).", len(replicas), want)
 	}
 	return nil
 }

@@ -120,6 +120,7 @@ func (c *Cluster) StartBroker(id int32, opts ...StartOption) (err error) {
 		p.lose(id, s)
 	}
 	n.stopping.Store(false)
+	n.disk.failed.Store(false)
 	lost := !n.endedInOrder() || s.loseAll || s.loseTail
 	if err = n.listen(net.JoinHostPort(n.host, strconv.Itoa(int(n.port)))); err != nil {
 		return fmt.Errorf("start broker: %w", err)

@@ -291,6 +291,130 @@ var probes = []probe{
 		r := ask[*kmsg.ExpireDelegationTokenResponse](w, 2, kmsg.NewPtrExpireDelegationTokenRequest())
 		return said(r.ErrorCode, r.ExpiryTimestamp)
 	}},
+	{"InitProducerIDTransactional", kmsg.InitProducerID, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrInitProducerIDRequest()
+		req.TransactionalID, req.TransactionTimeoutMillis = kmsg.StringPtr("t"), -7
+		return said(ask[*kmsg.InitProducerIDResponse](w, 4, req).ErrorCode)
+	}},
+	{"FindCoordinatorTransaction", kmsg.InitProducerID, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrFindCoordinatorRequest()
+		req.CoordinatorKeys, req.CoordinatorType = []string{"t"}, 1
+		return said(ask[*kmsg.FindCoordinatorResponse](w, 4, req).Coordinators[0].ErrorCode)
+	}},
+	{"ProduceTransactional", kmsg.EndTxn, func(w *wire, _ [16]byte) string {
+		return w.produceTransactional("orders")
+	}},
+	{"ProduceTransactionalGhost", kmsg.EndTxn, func(w *wire, _ [16]byte) string {
+		return w.produceTransactional("ghost")
+	}},
+	{"AddPartitionsToTxn", kmsg.AddPartitionsToTxn, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrAddPartitionsToTxnRequest()
+		req.TransactionalID, req.ProducerID = "t", 999
+		req.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+		return said(ask[*kmsg.AddPartitionsToTxnResponse](w, 3, req).Topics[0].Partitions[0].ErrorCode)
+	}},
+	{"AddPartitionsToTxnOfBrokers", kmsg.AddPartitionsToTxn, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrAddPartitionsToTxnRequest()
+		req.Transactions = []kmsg.AddPartitionsToTxnRequestTransaction{{TransactionalID: "t", ProducerID: 999, VerifyOnly: true,
+			Topics: []kmsg.AddPartitionsToTxnRequestTransactionTopic{{Topic: "orders", Partitions: []int32{0}}}}}
+		return said(ask[*kmsg.AddPartitionsToTxnResponse](w, 4, req).ErrorCode)
+	}},
+	{"AddOffsetsToTxn", kmsg.AddOffsetsToTxn, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrAddOffsetsToTxnRequest()
+		req.TransactionalID, req.ProducerID, req.Group = "t", 999, "g"
+		return said(ask[*kmsg.AddOffsetsToTxnResponse](w, 3, req).ErrorCode)
+	}},
+	{"EndTxn", kmsg.EndTxn, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrEndTxnRequest()
+		req.TransactionalID, req.ProducerID = "t", 999
+		return said(ask[*kmsg.EndTxnResponse](w, 3, req).ErrorCode)
+	}},
+	{"TxnOffsetCommit", kmsg.TxnOffsetCommit, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrTxnOffsetCommitRequest()
+		req.TransactionalID, req.Group, req.ProducerID, req.Generation = "t", "g", 999, 7
+		req.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "orders", Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{LeaderEpoch: -1}}}}
+		r := ask[*kmsg.TxnOffsetCommitResponse](w, 3, req)
+		if code := r.Topics[0].Partitions[0].ErrorCode; code == 29 || code == 30 || code == 53 {
+			return said(code)
+		}
+		return "allowed" // what then is wrong with it is the coordinators' business
+	}},
+	{"WriteTxnMarkers", kmsg.WriteTxnMarkers, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrWriteTxnMarkersRequest()
+		m := kmsg.NewWriteTxnMarkersRequestMarker()
+		m.ProducerID, m.Topics = 999, []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "ghost", Partitions: []int32{0}}}
+		req.Markers = append(req.Markers, m)
+		return said(ask[*kmsg.WriteTxnMarkersResponse](w, 1, req).Markers[0].Topics[0].Partitions[0].ErrorCode)
+	}},
+	{"DescribeProducers", kmsg.DescribeProducers, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrDescribeProducersRequest()
+		req.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+		return said(ask[*kmsg.DescribeProducersResponse](w, 0, req).Topics[0].Partitions[0].ErrorCode)
+	}},
+	{"DescribeTransactions", kmsg.DescribeTransactions, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrDescribeTransactionsRequest()
+		req.TransactionalIDs = []string{"t"}
+		return said(ask[*kmsg.DescribeTransactionsResponse](w, 0, req).TransactionStates[0].ErrorCode)
+	}},
+	{"ListTransactions", kmsg.ListTransactions, func(w *wire, _ [16]byte) string {
+		return said(ask[*kmsg.ListTransactionsResponse](w, 1, kmsg.NewPtrListTransactionsRequest()).ErrorCode)
+	}},
+	{"UpdateFeatures", kmsg.UpdateFeatures, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrUpdateFeaturesRequest()
+		req.ValidateOnly = true
+		return said(ask[*kmsg.UpdateFeaturesResponse](w, 1, req).ErrorCode)
+	}},
+	{"ListConfigResources", kmsg.ListConfigResources, func(w *wire, _ [16]byte) string {
+		return said(ask[*kmsg.ListConfigResourcesResponse](w, 0, kmsg.NewPtrListConfigResourcesRequest()).ErrorCode)
+	}},
+	{"DescribeConfigsGroup", kmsg.ListConfigResources, func(w *wire, _ [16]byte) string {
+		return w.describeConfigs(kmsg.ConfigResourceTypeGroupConfig, "g")
+	}},
+	{"ElectLeaders", kmsg.ElectLeaders, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrElectLeadersRequest()
+		req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+		r := ask[*kmsg.ElectLeadersResponse](w, 2, req)
+		if len(r.Topics) > 0 {
+			return said(r.ErrorCode, r.Topics[0].Partitions[0].ErrorCode)
+		}
+		return said(r.ErrorCode)
+	}},
+	{"AlterPartitionReassignments", kmsg.AlterPartitionAssignments, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+		req.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: "orders", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{}}}}
+		r := ask[*kmsg.AlterPartitionAssignmentsResponse](w, 0, req)
+		if len(r.Topics) > 0 {
+			return said(r.ErrorCode, r.Topics[0].Partitions[0].ErrorCode)
+		}
+		return said(r.ErrorCode)
+	}},
+	{"ListPartitionReassignments", kmsg.ListPartitionReassignments, func(w *wire, _ [16]byte) string {
+		return said(ask[*kmsg.ListPartitionReassignmentsResponse](w, 0, kmsg.NewPtrListPartitionReassignmentsRequest()).ErrorCode)
+	}},
+	{"DescribeQuorum", kmsg.DescribeQuorum, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrDescribeQuorumRequest()
+		req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
+		return said(ask[*kmsg.DescribeQuorumResponse](w, 2, req).ErrorCode)
+	}},
+	{"UnregisterBroker", kmsg.UnregisterBroker, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrUnregisterBrokerRequest()
+		req.BrokerID = 999
+		return said(ask[*kmsg.UnregisterBrokerResponse](w, 0, req).ErrorCode)
+	}},
+	{"DescribeLogDirs", kmsg.DescribeLogDirs, func(w *wire, _ [16]byte) string {
+		r := ask[*kmsg.DescribeLogDirsResponse](w, 4, kmsg.NewPtrDescribeLogDirsRequest())
+		return said(r.ErrorCode, len(r.Dirs))
+	}},
+	{"DescribeClientQuotas", kmsg.DescribeClientQuotas, func(w *wire, _ [16]byte) string {
+		return said(ask[*kmsg.DescribeClientQuotasResponse](w, 1, kmsg.NewPtrDescribeClientQuotasRequest()).ErrorCode)
+	}},
+	{"AlterClientQuotas", kmsg.AlterClientQuotas, func(w *wire, _ [16]byte) string {
+		req := kmsg.NewPtrAlterClientQuotasRequest()
+		req.ValidateOnly = true
+		req.Entries = []kmsg.AlterClientQuotasRequestEntry{{Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "user", Name: kmsg.StringPtr("x")}},
+			Ops: []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Value: 1000}}}}
+		return said(ask[*kmsg.AlterClientQuotasResponse](w, 1, req).Entries[0].ErrorCode)
+	}},
 	{"SaslHandshakeAgain", kmsg.SASLHandshake, func(w *wire, _ [16]byte) string {
 		return said(ask[*kmsg.SASLAuthenticateResponse](w, 2, kmsg.NewPtrSASLAuthenticateRequest()).ErrorCode)
 	}},
@@ -322,4 +446,16 @@ func (w *wire) describePartitions(topic string, orders [16]byte) string {
 	req.Topics, req.ResponsePartitionLimit = []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: topic}}, 10
 	t := ask[*kmsg.DescribeTopicPartitionsResponse](w, 0, req).Topics[0]
 	return said(t.ErrorCode, t.TopicID == orders, t.AuthorizedOperations)
+}
+
+func (w *wire) produceTransactional(topic string) string {
+	b := batchOf(text("x")...)
+	b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.Attributes = 999, 0, 0, 1<<4
+	req := produceRequest(topic, 0, seal(b))
+	req.TransactionID = kmsg.StringPtr("t")
+	code := ask[*kmsg.ProduceResponse](w, 11, req).Topics[0].Partitions[0].ErrorCode
+	if code == 29 || code == 53 {
+		return said(code)
+	}
+	return "allowed"
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker/internal/acl"
+	"github.com/sordini-go/sordini/broker/internal/records"
 )
 
 // clusterResource is the name of the one resource of type CLUSTER.
@@ -47,6 +48,21 @@ func clusterDenied(op kmsg.ACLOperation) error {
 	return codef(kerr.ClusterAuthorizationFailed, "Request needs %s permission.", op)
 }
 
+// deniesTransaction says that a produce request has batches of a transaction whose id the client may not write with.
+func (r *request) deniesTransaction(req *kmsg.ProduceRequest) bool {
+	if r.node.cluster.authorizer == nil || req.TransactionID == nil {
+		return false
+	}
+	for i := range req.Topics {
+		for j := range req.Topics[i].Partitions {
+			if b, _, err := records.Parse(req.Topics[i].Partitions[j].Records); err == nil && b.Transactional() {
+				return !r.allowsTxn(kmsg.ACLOperationWrite, *req.TransactionID)
+			}
+		}
+	}
+	return false
+}
+
 // allowsIdempotence decides whether the client may have a producer id without a transactional id: if it may write at all (KIP-679).
 func (r *request) allowsIdempotence() bool {
 	a := r.node.cluster.authorizer
@@ -74,6 +90,9 @@ func (r *request) allowsPartitionsOf(topic string) bool {
 	case kmsg.Produce:
 		op = kmsg.ACLOperationWrite
 	case kmsg.Fetch:
+		if r.fetch.replica >= 0 {
+			return r.allowsCluster(kmsg.ACLOperationClusterAction)
+		}
 		op = kmsg.ACLOperationRead
 	case kmsg.DeleteRecords:
 		op = kmsg.ACLOperationDelete

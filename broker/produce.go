@@ -19,7 +19,7 @@ func handleProduce(r *request) answer {
 	req := r.msg.(*kmsg.ProduceRequest)
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
-	failed := false
+	failed, denied := false, r.deniesTransaction(req)
 	var unacknowledged []pending
 	for i := range req.Topics {
 		q, t := &req.Topics[i], &resp.Topics[i]
@@ -31,6 +31,9 @@ func handleProduce(r *request) answer {
 			p.Partition = q.Partitions[j].Partition
 			p.BaseOffset, p.LogStartOffset = -1, -1
 			part, err := r.partition(req.Version >= 13, q.Topic, q.TopicID, p.Partition)
+			if denied {
+				err = kerr.TransactionalIDAuthorizationFailed
+			}
 			if err == nil {
 				err = r.fault(part.topic.name, p.Partition)
 			}

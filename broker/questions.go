@@ -5,65 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
-
-	"github.com/sordini-go/sordini/broker/internal/records"
 )
 
 // ErrUnknownPartition says that a question names a topic or partition that does not exist.
 var ErrUnknownPartition = errors.New("unknown topic or partition")
-
-// Header is one header of a [Record].
-type Header struct {
-	Key   string
-	Value []byte
-}
-
-// Record is a record that a partition holds. A null key or value is nil.
-type Record struct {
-	Partition int32
-	Offset    int64
-	Key       []byte
-	Value     []byte
-	Headers   []Header
-	Timestamp time.Time
-}
-
-// Records returns the records that a partition holds, oldest first, decompressed. Control records are left out. It fails with
-// [ErrUnknownPartition], and when a batch cannot be decompressed.
-func (c *Cluster) Records(topic string, partition int32) ([]Record, error) {
-	p := c.partition(topic, partition)
-	if p == nil {
-		return nil, fmt.Errorf("records of %s[%d]: %w", topic, partition, ErrUnknownPartition)
-	}
-	p.mu.Lock()
-	start := p.log.Start()
-	var batches []records.Batch
-	for b := range p.log.Batches(start) {
-		batches = append(batches, b)
-	}
-	p.mu.Unlock()
-	var out []Record
-	for _, b := range batches {
-		if b.Control() {
-			continue
-		}
-		for r, err := range b.Records() {
-			if err != nil {
-				return out, fmt.Errorf("records of %s[%d]: %w", topic, partition, err)
-			}
-			if r.Offset < start {
-				continue
-			}
-			rec := Record{Partition: partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Timestamp: time.UnixMilli(r.Timestamp)}
-			for _, h := range r.Headers() {
-				rec.Headers = append(rec.Headers, Header{Key: h.Key, Value: h.Value})
-			}
-			out = append(out, rec)
-		}
-	}
-	return out, nil
-}
 
 // EndOffset returns the offset that the partition's next record gets, -1 where there is no such partition.
 func (c *Cluster) EndOffset(topic string, partition int32) int64 {

@@ -139,6 +139,19 @@ func (c *Cluster) awaitPartition(ctx context.Context, what, topic string, partit
 	})
 }
 
+// WaitTransactionsEnded blocks until no transaction is open: each was committed or aborted, and all markers are written.
+func (c *Cluster) WaitTransactionsEnded(ctx context.Context) error {
+	return c.await(ctx, "all transactions to end", func() answered {
+		var open []string
+		for _, t := range c.Transactions() {
+			if t.Open() {
+				open = append(open, fmt.Sprintf("%s is %s", t.TransactionalID, t.State))
+			}
+		}
+		return answered{done: len(open) == 0, instead: func() string { return abridge(open) }}
+	})
+}
+
 // brief says in a few words how a group is.
 func (c *Cluster) brief(group string) string {
 	g, ok := c.Group(group)

@@ -25,10 +25,16 @@ func placing() []kgo.Opt {
 
 func commit(t *testing.T, client *kgo.Client, group, topic string, partition int32, offset int64) {
 	t.Helper()
+	commitAs(t, client, group, topic, partition, offset, "")
+}
+
+// commitAs is commit with metadata.
+func commitAs(t *testing.T, client *kgo.Client, group, topic string, partition int32, offset int64, metadata string) {
+	t.Helper()
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group = group
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
-	p.Partition, p.Offset = partition, offset
+	p.Partition, p.Offset, p.Metadata = partition, offset, &metadata
 	rt := kmsg.NewOffsetCommitRequestTopic()
 	rt.Topic, rt.Partitions = topic, append(rt.Partitions, p)
 	req.Topics = append(req.Topics, rt)

@@ -79,7 +79,7 @@ func TestFailedTestShowsLogAndContents(t *testing.T) {
 	for _, fn := range failing.cleanups {
 		fn()
 	}
-	for _, want := range []string{"orders[0] offsets 0 to 1", "key=k value=forty-two", "topic created"} {
+	for _, want := range []string{"orders[0] leader 1", "key=k value=forty-two", "topic created"} {
 		if !strings.Contains(failing.logged.String(), want) {
 			t.Errorf("%q is not in what a failed test shows:\n%s", want, failing.logged.String())
 		}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,7 @@ type Cluster struct {
 	replicationDelay time.Duration
 	replicaLag       time.Duration // replica.lag.time.max.ms
 	balanceEvery     time.Duration // 0: preferred leaders are elected when asked for only
+	rackAware        bool          // consumers are sent to replicas in their rack
 	careless         bool          // the high watermark does not wait for followers: what the test of the model must find
 
 	mu        sync.RWMutex // guards what follows
@@ -172,6 +174,7 @@ func Start(cfg Config) (*Cluster, error) {
 		c.replicationDelay = time.Millisecond
 	}
 	c.balanceEvery = balanceEvery(values.Bool("auto.leader.rebalance.enable"), values.Int("leader.imbalance.check.interval.seconds"))
+	c.rackAware = strings.HasSuffix(values.String("replica.selector.class"), ".RackAwareReplicaSelector")
 	c.replicaLag = values.Millis("replica.lag.time.max.ms")
 	c.coordinators.changed = make(chan struct{})
 	c.tellGroupsLocked()

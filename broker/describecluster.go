@@ -27,7 +27,7 @@ func handleDescribeCluster(r *request) answer {
 	}
 	for _, n := range c.liveNodes() {
 		b := kmsg.NewDescribeClusterResponseBroker()
-		b.NodeID, b.Host, b.Port = n.id, n.host, n.port
+		b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
 		resp.Brokers = append(resp.Brokers, b)
 	}
 	return answer{resp: resp}

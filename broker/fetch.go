@@ -2,6 +2,8 @@ package broker
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,6 +44,7 @@ type fetchResult struct {
 	diverges              bool
 	divergingEpoch        int32
 	divergingEnd          int64
+	preferred             int32 // the replica that the client had better read from; -1: this one
 }
 
 func handleFetch(r *request) answer {
@@ -120,60 +123,105 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 	for _, p := range f.parts {
 		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
 		p.batches, p.bytes, p.aborted = p.batches[:0], 0, p.aborted[:0]
-		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1}
+		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1, preferred: noPreference}
 		p.hinted = false
 		if p.err == nil {
 			p.err = r.fault(p.part.topic.name, p.index)
 		}
-		if p.err == nil && f.replica >= 0 {
-			p.err = kerr.NotLeaderForPartition // brokers replicate among themselves
-		}
 		if p.err == nil {
-			p.err = p.read(r.node.id, min(int(p.maxBytes), limit-total), total == 0, f.req.IsolationLevel)
+			p.err = p.read(r, f, min(int(p.maxBytes), limit-total), total == 0)
 		}
 		p.result.code, _ = codeOf(p.err)
 		p.result.aborted = p.part == nil || p.err == nil && f.req.IsolationLevel == 1
 		if errors.Is(p.err, kerr.NotLeaderForPartition) || errors.Is(p.err, kerr.FencedLeaderEpoch) {
 			p.hint, p.hinted = p.part.leadership(), true
 		}
-		failed = failed || p.err != nil || p.result.diverges
+		failed = failed || p.err != nil || p.result.diverges || p.result.preferred != noPreference
 		total += p.bytes
 	}
 	return func(minBytes int32) bool { return failed || total >= int(minBytes) }
 }
 
-// read takes what the partition has.
-func (p *fetchPartition) read(node int32, maxBytes int, must bool, isolation int8) error {
-	p.part.mu.Lock()
-	defer p.part.mu.Unlock()
-	if err := p.part.checkLeaderLocked(node, p.epoch); err != nil {
+// noPreference is the preferred replica of a client that may go on reading where it reads.
+const noPreference = -1
+
+// read takes what the partition has. Consumers of a version that knows of racks may read from followers, brokers and older consumers from leaders.
+func (p *fetchPartition) read(r *request, f *fetch, maxBytes int, must bool) error {
+	part := p.part
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	from, err := part.servedByLocked(r.node.id, p.epoch, f.replica >= 0 || f.version < 11)
+	if err != nil {
 		return err
 	}
-	log := p.part.log
+	if f.replica >= 0 && (f.replica == r.node.id || part.copyLocked(f.replica) == nil) {
+		if p.epoch >= 0 {
+			return because(kerr.UnknownLeaderEpoch, fmt.Errorf("broker %d is no follower of this leader", f.replica))
+		}
+		return because(kerr.NotLeaderForPartition, fmt.Errorf("broker %d is no follower of this leader", f.replica))
+	}
+	log := from.log
+	p.result.highWatermark, p.result.stable, p.result.start = from.hw, log.Stable(from.hw), log.Start()
+	if f.replica < 0 && f.version >= 11 && from.id == part.leader {
+		if p.result.preferred = part.preferredReadLocked(f.req.Rack, p.offset); p.result.preferred != noPreference {
+			return nil
+		}
+	}
+	err = p.readFrom(from, f, maxBytes, must)
+	if err != nil {
+		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1, preferred: noPreference}
+	}
+	return err
+}
+
+func (p *fetchPartition) readFrom(from *replica, f *fetch, maxBytes int, must bool) error {
+	log := from.log
 	if p.lastEpoch >= 0 {
 		epoch, end := log.EpochEnd(p.lastEpoch)
 		switch {
-		case epoch == storage.NoEpoch:
+		case epoch == storage.NoEpoch || p.offset < log.Start():
 			return kerr.OffsetOutOfRange
 		case epoch < p.lastEpoch || end < p.offset:
-			p.result = fetchResult{highWatermark: p.part.highWatermarkLocked(), stable: p.part.lastStableLocked(), start: log.Start(),
-				diverges: true, divergingEpoch: epoch, divergingEnd: end}
+			p.result.diverges, p.result.divergingEpoch, p.result.divergingEnd = true, epoch, end
 			return nil
 		}
 	}
 	if p.offset < log.Start() || p.offset > log.End() {
 		return kerr.OffsetOutOfRange
 	}
-	p.result = fetchResult{highWatermark: p.part.highWatermarkLocked(), stable: p.part.lastStableLocked(), start: log.Start()}
 	end := p.result.highWatermark
-	if isolation == 1 {
+	switch {
+	case f.replica >= 0:
+		end = log.End()
+	case f.req.IsolationLevel == 1:
 		end = p.result.stable
 	}
 	if maxBytes > 0 || must {
 		p.batches, p.bytes = log.Read(p.batches, p.offset, end, maxBytes, must)
 	}
-	if n := len(p.batches); isolation == 1 && n > 0 {
+	if n := len(p.batches); f.req.IsolationLevel == 1 && n > 0 {
 		p.aborted = log.AppendAborted(p.aborted, p.offset, p.batches[n-1].LastOffset()+1)
 	}
 	return nil
+}
+
+// preferredReadLocked returns the in-sync follower that a consumer in a rack had better read from, where replica.selector.class is
+// RackAwareReplicaSelector: one in its rack, unless the leader is there too.
+func (p *partition) preferredReadLocked(rack string, offset int64) int32 {
+	c := p.cluster
+	if !c.rackAware || rack == "" || c.node(p.leader).rack == rack {
+		return noPreference
+	}
+	best := int32(noPreference)
+	end := int64(-1)
+	for _, f := range p.copies {
+		n := c.node(f.id)
+		if f == p.lead || n.rack != rack || !n.isAlive() || !slices.Contains(p.isr, f.id) || f.log.End() < offset || f.log.Start() > offset {
+			continue
+		}
+		if f.log.End() > end { // the one that has most
+			best, end = f.id, f.log.End()
+		}
+	}
+	return best
 }

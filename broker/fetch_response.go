@@ -148,6 +148,15 @@ func (w *pieceWriter) string(s string) {
 	w.buf = append(w.buf, s...)
 }
 
+// rack writes a broker's rack, null where it has none.
+func (w *pieceWriter) rack(name string) {
+	if name == "" {
+		w.length(-1)
+		return
+	}
+	w.string(name)
+}
+
 func (w *pieceWriter) noTags() {
 	if w.flexible {
 		w.buf = append(w.buf, 0)
@@ -188,7 +197,7 @@ func (resp *fetchResponse) appendTo(w *pieceWriter) {
 		endpoints.int32(n.id)
 		endpoints.string(n.host)
 		endpoints.int32(n.port)
-		endpoints.length(-1) // no rack
+		endpoints.rack(n.rack)
 		endpoints.noTags()
 	}
 	w.buf = append(w.buf, 1)
@@ -220,7 +229,7 @@ func (p *fetchPartition) appendTo(w *pieceWriter, v int16) {
 		w.length(-1)
 	}
 	if v >= 11 {
-		w.int32(-1) // preferred read replica
+		w.int32(p.result.preferred)
 	}
 	w.length(p.bytes)
 	if len(p.batches) > 0 {

@@ -189,7 +189,7 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 
 // due says whether an incremental response has to mention the partition, and notes what it says.
 func (p *fetchPartition) due() bool {
-	changed := p.bytes > 0 || p.err != nil || p.result.diverges || p.result.highWatermark != p.sentHW || p.result.start != p.sentStart
+	changed := p.bytes > 0 || p.err != nil || p.result.diverges || p.result.preferred != noPreference || p.result.highWatermark != p.sentHW || p.result.start != p.sentStart
 	p.sentHW, p.sentStart = p.result.highWatermark, p.result.start // -1 after an error: it is mentioned again when it is well
 	return changed
 }

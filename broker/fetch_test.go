@@ -65,7 +65,11 @@ func TestFetchAnswersAsKafkaDoes(t *testing.T) {
 			"committed records":            {0, 11, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.IsolationLevel = 1 }, nil, []int64{0, 2, 4}},
 			"last fetched epoch":           {2, 12, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.LastFetchedEpoch = 0 }, nil, []int64{2, 4}},
 			"last fetched epoch not known": {2, 12, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.LastFetchedEpoch = 4 }, kerr.OffsetOutOfRange, nil},
-			"a follower":                   {0, 11, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.ReplicaID = 2 }, kerr.NotLeaderForPartition, nil},
+			"a follower":                   {0, 11, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.ReplicaID = 2 }, nil, []int64{0, 2, 4}},
+			"the leader's own id":          {0, 11, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.ReplicaID = 1 }, kerr.NotLeaderForPartition, nil},
+			"no follower": {0, 11, func(r *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) {
+				r.ReplicaID, p.CurrentLeaderEpoch = 9, 0
+			}, kerr.UnknownLeaderEpoch, nil},
 		} {
 			req := fetchRequest("orders", 0, test.offset)
 			if test.change != nil {
@@ -168,7 +172,7 @@ func TestWaitingFetchLearnsThatItsPartitionHasGone(t *testing.T) {
 		do   func(*broker.Cluster, *wire) error
 		want *kerr.Error
 	}{
-		"leader moved": {func(c *broker.Cluster, _ *wire) error { return c.MoveLeader("orders", 0, 2) }, kerr.NotLeaderForPartition},
+		"leader moved": {func(c *broker.Cluster, _ *wire) error { return c.MoveLeader("orders", 0, 2) }, kerr.FencedLeaderEpoch},
 		"topic deleted": {func(_ *broker.Cluster, w *wire) error {
 			req := kmsg.NewPtrDeleteTopicsRequest()
 			req.TopicNames = []string{"orders"}
@@ -181,6 +185,7 @@ func TestWaitingFetchLearnsThatItsPartitionHasGone(t *testing.T) {
 				w := dial(t, cluster, 1)
 				req := fetchRequest("orders", 0, 0)
 				req.MaxWaitMillis = 3_600_000
+				req.Topics[0].Partitions[0].CurrentLeaderEpoch = 0 // who knows none goes on reading from what is a follower now
 				req.SetVersion(12)
 				w.send(req)
 				time.Sleep(time.Minute)

@@ -106,6 +106,13 @@ func (r *request) listOffset(topic string, q *kmsg.ListOffsetsRequestTopicPartit
 	if err != nil {
 		return codef(kerr.CorruptMessage, "%v", err)
 	}
+	sought := q.Timestamp == latestOffset || pos.Offset == -1 && (q.Timestamp >= 0 || q.Timestamp == maxTimestampOffset)
+	if sought && part.lead.hw < part.epochStart { // a new leader does not know yet how much of what it holds is committed
+		if req.Version < 5 {
+			return kerr.LeaderNotAvailable
+		}
+		return kerr.OffsetNotAvailable
+	}
 	p.Offset, p.Timestamp, p.LeaderEpoch = pos.Offset, pos.Timestamp, pos.Epoch
 	return nil
 }

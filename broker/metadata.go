@@ -17,7 +17,7 @@ func handleMetadata(r *request) answer {
 	c := r.node.cluster
 	for _, n := range c.liveNodes() {
 		b := kmsg.NewMetadataResponseBroker()
-		b.NodeID, b.Host, b.Port = n.id, n.host, n.port
+		b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
 		resp.Brokers = append(resp.Brokers, b)
 	}
 	resp.ControllerID = c.controllerID()

@@ -169,6 +169,14 @@ func (n *node) isAlive() bool { return n.active.Load() }
 // isRunning says whether the broker does anything: its process runs and is not paused.
 func (n *node) isRunning() bool { return n.running.Load() }
 
+// rackOrNil is the broker's rack as responses have it.
+func (n *node) rackOrNil() *string {
+	if n.rack == "" {
+		return nil
+	}
+	return &n.rack
+}
+
 // startsNow says how often the broker has been started.
 func (n *node) startsNow() int {
 	n.mu.Lock()

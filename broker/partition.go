@@ -105,19 +105,29 @@ func (p *partition) notifyLocked() {
 
 // checkLeaderLocked says whether node may serve a client that knows the leader epoch given, which is -1 where it knows none (KIP-320).
 func (p *partition) checkLeaderLocked(node, epoch int32) error {
+	_, err := p.servedByLocked(node, epoch, true)
+	return err
+}
+
+// servedByLocked returns what a client reads that has come to this node: the leader's log or, where a follower will do, the follower's (KIP-392). The
+// client knows the leader epoch given, which is -1 where it knows none (KIP-320).
+func (p *partition) servedByLocked(node, epoch int32, onlyLeader bool) (*replica, error) {
+	r := p.copyLocked(node)
 	switch {
 	case p.deleted:
-		return kerr.UnknownTopicOrPartition
+		return nil, kerr.UnknownTopicOrPartition
 	case p.offlineLocked(node):
-		return kerr.KafkaStorageError
+		return nil, kerr.KafkaStorageError
+	case r == nil:
+		return nil, kerr.NotLeaderForPartition
 	case epoch >= 0 && epoch < p.epoch:
-		return kerr.FencedLeaderEpoch
+		return nil, kerr.FencedLeaderEpoch
 	case epoch > p.epoch:
-		return kerr.UnknownLeaderEpoch
-	case p.leader != node:
-		return kerr.NotLeaderForPartition
+		return nil, kerr.UnknownLeaderEpoch
+	case p.leader != node && onlyLeader:
+		return nil, kerr.NotLeaderForPartition
 	}
-	return nil
+	return r, nil
 }
 
 // checkLeader is checkLeaderLocked for a client that knows no epoch.

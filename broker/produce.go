@@ -288,6 +288,6 @@ func appendNode(bs []kmsg.ProduceResponseBroker, n *node) []kmsg.ProduceResponse
 		}
 	}
 	b := kmsg.NewProduceResponseBroker()
-	b.NodeID, b.Host, b.Port = n.id, n.host, n.port
+	b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
 	return append(bs, b)
 }

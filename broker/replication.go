@@ -85,6 +85,7 @@ func (p *partition) replicateLocked() {
 		}
 	}
 	before, epoch := p.lead.hw, p.epoch
+	moved := false
 	p.advanceLocked()
 	if p.admitLocked() && p.epoch != epoch { // a reassignment is complete, and another leads
 		p.replicateLocked()
@@ -92,11 +93,13 @@ func (p *partition) replicateLocked() {
 	}
 	for _, f := range p.copies {
 		if p.fetchesLocked(f) {
-			f.hw = max(f.hw, min(p.lead.hw, f.log.End()))
+			hw := max(f.hw, min(p.lead.hw, f.log.End()))
+			moved = moved || hw != f.hw
+			f.hw = hw
 		}
 	}
 	p.watchLagLocked()
-	if p.lead.hw != before {
+	if moved || p.lead.hw != before {
 		p.notifyLocked()
 	}
 }

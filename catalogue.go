@@ -305,11 +305,17 @@ var catalogue = []entry{
 	}},
 }
 
+// anyTopic stands for a topic that only the error's text names.
+const anyTopic = "NAME"
+
 func authorization(a About) [3]string {
 	resource, op := of("topic", a.Topic), a.Operation
-	if a.Topic == "" && a.Group != "" {
+	switch {
+	case a.Topic == anyTopic:
+		resource = "a topic, which the error names"
+	case a.Topic == "" && a.Group != "":
 		resource = of("group", a.Group)
-	} else if a.Topic == "" {
+	case a.Topic == "":
 		resource = "the resource"
 	}
 	need := map[string]string{

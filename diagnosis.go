@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Diagnosis explains an error whose cause is known. The codes, each of which stays what it is from release to release, are the Code constants.
@@ -55,6 +57,9 @@ func Explain(err error, about About) error {
 	}
 	for i := range catalogue {
 		if entry := &catalogue[i]; entry.matches(err) {
+			if about.Topic == "" && errors.Is(err, kerr.TopicAuthorizationFailed) {
+				about.Topic = anyTopic // what its group did was allowed
+			}
 			return &diagnosed{err: err, diagnosis: entry.diagnosis(about)}
 		}
 	}

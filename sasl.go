@@ -18,6 +18,8 @@ import (
 // Two methods more may say what the SDK can not know, and are called where they are there: Principal() string is who the brokers take the client for
 // ("User:alice"), for diagnoses; Validate() error refuses what can not work before anything connects.
 //
+// Close of a [sasl.ClosingMechanism] is not called: the clients of a cluster share its mechanism.
+//
 // An implementation keeps its secrets where %+v does not look, in a func or a [Secret] (guarantee G14).
 type Mechanism = sasl.Mechanism
 

@@ -26,6 +26,8 @@ import (
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
+	"github.com/sordini-go/sordini/producer"
+	"github.com/sordini-go/sordini/serde"
 )
 
 // issuer signs tokens (ES256).
@@ -222,6 +224,38 @@ func TestLoginThatIsRotatedNeedsNoRestart(t *testing.T) {
 		can("b", "a")
 		if text := out.String(); strings.Count(text, "what it held before is used") != 1 || !strings.Contains(text, password) || strings.Contains(text, "bob-secret") {
 			t.Errorf("reported %s", text)
+		}
+	})
+}
+
+// An identity provider that is away for a while costs time, and no record: what is sent meanwhile waits.
+func TestIdentityProviderThatIsAwayCostsTimeOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signer, began := newIssuer(t), time.Now()
+		p := newIDP(t, func(w http.ResponseWriter, _ *http.Request) {
+			if time.Since(began) < 40*time.Second {
+				http.Error(w, "maintenance", http.StatusServiceUnavailable)
+				return
+			}
+			give(w, signer.sign("billing", time.Hour), 3600)
+		})
+		c := brokertest.New(t, brokertest.Brokers(3), brokertest.TLS(), brokertest.OAuth(broker.OAuth{JWKS: signer.jwks()}), brokertest.Topic("orders", 3), mayWrite("billing", "orders"))
+		s := c.SDK()
+		s.SASL, s.Logger, s.AllowPlainWithoutTLS = sordini.OAuthBearer(p.credentials(nil).Tokens()), slog.New(slog.DiscardHandler), true
+		out, err := producer.New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = out.Close() }()
+		to, err := producer.To(out, sordini.Topic[string]{Name: "orders", Key: sordini.Unkeyed[string](), Value: serde.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := to.Send(t.Context(), "violins"); err != nil {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		if took := time.Since(began); took < 40*time.Second || took > 90*time.Second {
+			t.Errorf("took %s", took)
 		}
 	})
 }

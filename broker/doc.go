@@ -25,6 +25,13 @@
 //
 // A batch is never copied: it stays in the frame in which it was received, its offset and epoch are written in place, and a fetch sends it from there.
 //
+// # Questions
+//
+// A cluster is asked by its methods, which answer with Go values: [Cluster.Records] and [Cluster.CommittedRecords], [Cluster.Partition],
+// [Cluster.Group], [Cluster.Commits], [Cluster.Lag], [Cluster.Transactions], [Cluster.Faults]. The Wait methods end when what they wait for is so. Whoever
+// changes something wakes them; nothing looks by the clock, so in a bubble of testing/synctest a wait in vain is seen as the deadlock that it is. Their
+// errors say what was there instead. [Cluster.Dump] tells everything, for a person to read.
+//
 // # Faults
 //
 // [Cluster.Inject] makes requests go wrong: failed with a code, delayed, stalled, or carried out and not answered. Brokers can be killed, started,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -17,7 +18,7 @@ func Example() {
 	}
 	defer cluster.Close()
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addrs()...)) // or any other Kafka client
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.Addrs()...), kgo.MetadataMinAge(50*time.Millisecond)) // or any other Kafka client
 	if err != nil {
 		log.Fatal(err)
 	}

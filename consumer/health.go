@@ -9,20 +9,20 @@ import (
 
 // Health is what a group knows about itself (guarantee G13).
 type Health struct {
-	OK      bool // no reason says otherwise, and the group runs
-	State   string
-	Reasons []Reason // what is wrong, and notices, by code and place
+	OK      bool     `json:"ok"` // no reason says otherwise, and the group runs
+	State   string   `json:"state"`
+	Reasons []Reason `json:"reasons,omitempty"` // what is wrong, and notices, by code and place
 }
 
 // Reason is one thing that keeps a group from being well, or, with Notice, that somebody should know.
 type Reason struct {
-	Code      string // stable; see the constants of this package's documentation
-	Summary   string // what is so, with numbers, and what to do about it where that is known
-	Topic     string // "" where it concerns no topic
-	Partition int32
-	Offset    int64
-	Since     time.Time
-	Notice    bool // worth knowing; the group is well all the same
+	Code      string    `json:"code"`            // stable; see the constants of this package's documentation
+	Summary   string    `json:"summary"`         // what is so, with numbers, and what to do about it where that is known
+	Topic     string    `json:"topic,omitempty"` // "" where it concerns no topic
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Since     time.Time `json:"since"`
+	Notice    bool      `json:"notice"` // worth knowing; the group is well all the same
 
 	last time.Time
 }

@@ -34,6 +34,11 @@ func Config(change func(*broker.Config)) Option { return func(s *settings) { cha
 // Brokers starts n brokers instead of one.
 func Brokers(n int) Option { return func(s *settings) { s.Brokers = n } }
 
+// Racks puts the brokers into racks, in the order of their node ids, and starts as many brokers as there are names.
+func Racks(names ...string) Option {
+	return func(s *settings) { s.Brokers, s.Racks = max(s.Brokers, len(names)), names }
+}
+
 // Topic creates a topic. Its replication factor is 1; use [Topics] for anything else.
 func Topic(name string, partitions int) Option {
 	return Topics(broker.Topic{Name: name, Partitions: partitions})

@@ -65,6 +65,37 @@ func (f *failingTB) Cleanup(fn func())         { f.cleanups = append(f.cleanups,
 func (f *failingTB) Logf(m string, a ...any)   { fmt.Fprintf(&f.logged, m, a...) }
 func (f *failingTB) Fatalf(m string, a ...any) { f.TB.Fatalf(m, a...) }
 
+// passingTB is a test that has not failed.
+type passingTB struct{ failingTB }
+
+func (*passingTB) Failed() bool { return false }
+
+func TestPassedTestShowsNothing(t *testing.T) {
+	passing := &passingTB{failingTB{TB: t}}
+	cluster := brokertest.New(passing, brokertest.Topic("orders", 1))
+	for _, fn := range passing.cleanups {
+		fn()
+	}
+	if text := passing.logged.String(); text != "" {
+		t.Errorf("a passed test shows %s", text)
+	}
+	if err := cluster.WaitRecords(t.Context(), "orders", 1); !errors.Is(err, broker.ErrClosed) {
+		t.Errorf("the cluster of a test that has ended: %v", err)
+	}
+}
+
+func TestRacksAreOnePerBroker(t *testing.T) {
+	cluster := brokertest.New(t, brokertest.Racks("a", "b", "c"), brokertest.Topics(broker.Topic{Name: "orders", ReplicationFactor: 3}))
+	if p, err := cluster.Partition("orders", 0); err != nil || len(p.InSync) != 3 || len(cluster.Addrs()) != 3 {
+		t.Errorf("%v, %v", p, err)
+	}
+	var dump strings.Builder
+	cluster.Dump(&dump)
+	if !strings.Contains(dump.String(), "running, rack c") {
+		t.Errorf("dump %s", &dump)
+	}
+}
+
 func TestFailedTestShowsLogAndContents(t *testing.T) {
 	failing := &failingTB{TB: t}
 	cluster := brokertest.New(failing, brokertest.Topic("orders", 1))

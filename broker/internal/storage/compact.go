@@ -181,12 +181,13 @@ func (c *Cleaning) offsetsFit(i, n int) bool {
 // index finds the newest record of each key in the dirty part.
 func (c *Cleaning) index() error {
 	c.offsets = make(map[string]int64)
-	txns := newCleanedTxns(c.aborted)
-	for i := range c.sources {
-		if i+1 < len(c.sources) && c.sources[i+1].base <= c.dirty {
-			continue
-		}
-		for _, b := range c.sources[i].batches {
+	first := 0
+	for first+1 < len(c.sources) && c.sources[first+1].base <= c.dirty {
+		first++
+	}
+	txns := newCleanedTxns(slices.DeleteFunc(slices.Clone(c.aborted), func(a Aborted) bool { return a.Last < c.sources[first].base }))
+	for i := range c.sources[first:] {
+		for _, b := range c.sources[first+i].batches {
 			if discard := txns.read(b); discard || b.Control() || b.LastOffset() < c.dirty {
 				continue
 			}

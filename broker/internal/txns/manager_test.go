@@ -255,20 +255,20 @@ func TestAtMostOneProducerEverCommits(t *testing.T) {
 				case k < 4:
 					p := clients[r.IntN(len(clients))]
 					if err := b.Add("a", p, []Partition{orders}); err == nil && p != before.Producer {
-						t.Fatalf("seed %d: %v wrote, the producer is %v", seed, p, before.Producer)
+						b.t.Fatalf("seed %d: %v wrote, the producer is %v", seed, p, before.Producer)
 					}
 				case k < 7:
 					i, bumps := r.IntN(len(clients)), r.IntN(2) == 0
 					p, err := b.End("a", clients[i], r.IntN(2) == 0, bumps)
 					if len(b.endings) > 0 && clients[i] != before.Producer && before.State == Ongoing {
-						t.Fatalf("seed %d: %v ended the transaction of %v", seed, clients[i], before.Producer)
+						b.t.Fatalf("seed %d: %v ended the transaction of %v", seed, clients[i], before.Producer)
 					}
 					if err == nil && bumps {
 						clients[i] = p
 					}
 				case k < 9:
 					if len(b.endings) > 1 {
-						t.Fatalf("seed %d: one transaction ends %d times", seed, len(b.endings))
+						b.t.Fatalf("seed %d: one transaction ends %d times", seed, len(b.endings))
 					}
 					b.write()
 				default:
@@ -277,7 +277,7 @@ func TestAtMostOneProducerEverCommits(t *testing.T) {
 				}
 				after, _ := b.Transaction("a")
 				if after.Producer.ID == newest.ID && after.Producer.Epoch < newest.Epoch {
-					t.Fatalf("seed %d: the epoch went back from %v to %v", seed, newest, after.Producer)
+					b.t.Fatalf("seed %d: the epoch went back from %v to %v", seed, newest, after.Producer)
 				}
 				newest = after.Producer
 			}

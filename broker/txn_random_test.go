@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker"
 )
@@ -50,7 +52,7 @@ func chaos(ctx context.Context, r *rand.Rand, cluster *broker.Cluster, ids []str
 		case 7:
 			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APITxnOffsetCommit, DropResponse: true, Count: 1}))
 		case 8:
-			_ = cluster.MoveCoordinator("g", b)
+			_ = cluster.MoveCoordinator(id, b)
 		}
 		pause(ctx, time.Duration(r.IntN(1500))*time.Millisecond)
 	}
@@ -71,6 +73,38 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// commitOffset commits an offset of partition 0 for a group of the client's own name in its transaction.
+func commitOffset(ctx context.Context, client *kgo.Client, id string, offset int64) error {
+	producer, epoch, err := client.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(id, "announcing") {
+		add := kmsg.NewPtrAddOffsetsToTxnRequest()
+		add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = id, producer, epoch, id
+		r, err := add.RequestWith(ctx, client)
+		if err != nil {
+			return err
+		}
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+			return err
+		}
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group, req.Generation = id, producer, epoch, id, -1
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic = "out"
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Offset = offset
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	r, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(r.Topics[0].Partitions[0].ErrorCode)
+}
+
 // transact runs one client until its transactions are through or it has lost its hold of them. It reports how many were begun.
 func transact(ctx context.Context, r *rand.Rand, client *kgo.Client, id string, from, n int, note func(i int, o outcome)) int {
 	for i := from; i < n; i++ {
@@ -84,6 +118,9 @@ func transact(ctx context.Context, r *rand.Rand, client *kgo.Client, id string, 
 			}
 		}
 		err := client.ProduceSync(ctx, records...).FirstErr()
+		if err == nil {
+			err = commitOffset(ctx, client, id, int64(i+1))
+		}
 		switch r.IntN(12) {
 		case 0: // dies
 			note(i, aborted)
@@ -109,8 +146,8 @@ func transact(ctx context.Context, r *rand.Rand, client *kgo.Client, id string, 
 	return n
 }
 
-// TestTransactionsAreAllOrNothingWhateverHappens lets clients of both kinds write the same records to four partitions in each transaction, amid kills,
-// moves, lost answers and timeouts, and reads what is committed.
+// TestTransactionsAreAllOrNothingWhateverHappens lets clients of both kinds write to four partitions and commit an offset in each transaction, amid
+// kills, moves, lost answers and timeouts, and reads what is committed.
 func TestTransactionsAreAllOrNothingWhateverHappens(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -247,6 +284,13 @@ func check(ctx context.Context, t *testing.T, cluster *broker.Cluster, outcomes 
 		}
 	}
 	for id, list := range outcomes {
+		last := int64(-1)
+		if in := seen[0][id]; len(in) > 0 {
+			last = int64(in[len(in)-1] + 1)
+		}
+		if offset, _, ok := cluster.Committed(id, "out", 0); ok != (last >= 0) || ok && offset != last {
+			t.Errorf("%s has committed offset %d, %v; the last transaction that is to be seen committed %d", id, offset, ok, last)
+		}
 		for i, o := range list {
 			in := 0
 			for p := range seen {

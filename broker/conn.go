@@ -51,6 +51,7 @@ type request struct {
 	throttle time.Duration // how long the client's connection is not read after the answer
 
 	fetch *fetch      // of a Fetch: what it reads
+	size  int         // of its frame
 	met   []*Injected // the faults that it meets
 }
 
@@ -148,7 +149,7 @@ func (c *conn) serveOne(limit int) error {
 	c.mu.Lock()
 	c.client = h.client
 	c.mu.Unlock()
-	r := &request{header: h, node: c.node, conn: c}
+	r := &request{header: h, node: c.node, conn: c, size: 4 + len(frame)}
 	a, ok := apiOf(h.key)
 	if !ok {
 		return fmt.Errorf("unknown api key %d: %w", h.key, errFrame)
@@ -185,6 +186,9 @@ func (c *conn) serveOne(limit int) error {
 	if !r.suffer() {
 		return net.ErrClosed
 	}
+	if r.dropped() {
+		return io.EOF
+	}
 	res, interrupts := r.interrupts()
 	if !interrupts {
 		res = r.handle(a)
@@ -209,14 +213,19 @@ func (c *conn) serveOne(limit int) error {
 	if r.throttle > 0 {
 		r.tell(res)
 	}
-	if end, half := r.spoil(); end {
+	s := r.spoil()
+	if s.end {
 		defer r.spoiled()
-		if half {
-			c.writeHalf(r, res)
+		if s.cut {
+			_ = c.writeSpoiled(r, res, s) // it is over either way
 		}
 		return io.EOF
 	}
-	if err := c.write(r, res); err != nil || r.throttle == 0 {
+	write := c.write
+	if s.rate > 0 {
+		write = func(r *request, a answer) error { return c.writeSpoiled(r, a, s) }
+	}
+	if err := write(r, res); err != nil || r.throttle == 0 {
 		return err
 	}
 	if !c.wait(nil, r.throttle) {

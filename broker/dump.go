@@ -22,7 +22,7 @@ func (c *Cluster) Dump(w io.Writer) {
 		c.dumpBroker(w, n)
 	}
 	for _, in := range c.Faults() {
-		fmt.Fprintf(w, "%s, happened to %d\n", in.Fault(), in.Hits())
+		fmt.Fprintln(w, in)
 	}
 	if n, on := c.ACLs(); on {
 		fmt.Fprintf(w, "%s\n", count(n, "ACL"))

@@ -25,7 +25,10 @@ func Example() {
 	defer client.Close()
 
 	// The broker takes the record and drops the connection before it answers. The client sends it again, and it is there once.
-	dropped := cluster.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders", DropResponse: true, Count: 1})
+	dropped, err := cluster.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders", DropResponse: true, Count: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
 	record := &kgo.Record{Topic: "orders", Key: []byte("17"), Value: []byte("three violins")}
 	if err := client.ProduceSync(context.Background(), record).FirstErr(); err != nil {
 		log.Fatal(err)

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,11 +26,21 @@ type Fault struct {
 
 	// Count is how many requests the fault takes before it is used up. Default: no limit.
 	Count int
+	// Probability is how likely the fault is to happen to a request that matches, up to 1. Default: it always happens.
+	Probability float64
+	// Seed decides which requests those are, and how long Jitter is. Default: one that differs each time; [Injected.String] says which it was.
+	Seed uint64
 
 	// Delay holds the request before it is handled.
 	Delay time.Duration
+	// Jitter holds it for up to so much longer.
+	Jitter time.Duration
+	// BytesPerSecond is how fast request and response come through. Default: no limit.
+	BytesPerSecond int
 	// Stall holds the request, with its connection open, until the fault is removed or the connection ends. It is handled afterwards.
 	Stall bool
+	// DropRequest ends the connection in place of handling the request.
+	DropRequest bool
 	// Fail answers with this error code of Kafka's in place of doing what is asked: for the partitions that match, where the request names
 	// partitions, and as a whole otherwise.
 	Fail int16
@@ -37,6 +48,11 @@ type Fault struct {
 	DropResponse bool
 	// CutResponse handles the request and then ends the connection in the middle of the response.
 	CutResponse bool
+	// CutAfter is after how many bytes of the response's frame, its size included, CutResponse ends the connection: always before the last. Default:
+	// half of it.
+	CutAfter int
+	// RefuseConnections ends connections as soon as they are made, and leaves requests alone. It is scoped by Broker, Count and Probability only.
+	RefuseConnections bool
 }
 
 // Injected is a fault that is in force. Its methods are safe for concurrent use.
@@ -46,6 +62,7 @@ type Injected struct {
 	removed chan struct{}
 
 	mu      sync.Mutex // guards what follows
+	dice    *rand.Rand // of Probability and Jitter
 	taken   int        // requests that the fault has taken
 	hits    int        // of those, the ones to which it has happened
 	gone    bool
@@ -60,15 +77,24 @@ type faults struct {
 	list []*Injected
 }
 
-// Inject puts a fault into force, after those that are in force already: a request meets them in this order.
-func (c *Cluster) Inject(f Fault) *Injected {
+// Inject puts a fault into force, after those that are in force already: a request meets them in this order. It fails with [ErrFault] when the fault can
+// not happen to any request: its parts contradict each other, or the API does not name what it is scoped by.
+func (c *Cluster) Inject(f Fault) (*Injected, error) {
+	if err := f.check(int32(len(c.nodes))); err != nil {
+		return nil, fmt.Errorf("inject %s: %w", f, err)
+	}
 	f.Partitions = slices.Clone(f.Partitions)
-	in := &Injected{fault: f, faults: &c.faults, removed: make(chan struct{}), changed: make(chan struct{})}
+	if f.Seed == 0 && (f.Probability > 0 || f.Jitter > 0) {
+		f.Seed = rand.Uint64()
+	}
+	in := &Injected{
+		fault: f, faults: &c.faults, removed: make(chan struct{}), changed: make(chan struct{}), dice: rand.New(rand.NewPCG(f.Seed, 0xfa017)),
+	}
 	c.faults.mu.Lock()
 	defer c.faults.mu.Unlock()
 	c.faults.list = append(c.faults.list, in)
 	c.faults.inForce.Add(1)
-	return in
+	return in, nil
 }
 
 // Hits returns to how many requests the fault has happened: it has held or failed them, or dropped or cut their response.
@@ -115,7 +141,7 @@ func (in *Injected) Remove() {
 func (in *Injected) take() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.gone || in.fault.Count > 0 && in.taken >= in.fault.Count {
+	if in.gone || in.fault.Count > 0 && in.taken >= in.fault.Count || in.fault.Probability > 0 && in.dice.Float64() >= in.fault.Probability {
 		return false
 	}
 	in.taken++
@@ -147,6 +173,9 @@ func (r *request) meet() {
 }
 
 func (f *Fault) matches(r *request) bool {
+	if f.RefuseConnections {
+		return false
+	}
 	if f.API != AnyAPI && f.API != apiWithKey(r.key) || f.Broker != 0 && f.Broker != r.node.id || f.ClientID != "" && f.ClientID != r.client {
 		return false
 	}
@@ -167,14 +196,36 @@ func (f *Fault) selects(topic string, partition int32) bool {
 	return (f.Topic == "" || f.Topic == topic) && (f.Partitions == nil || slices.Contains(f.Partitions, partition))
 }
 
+// after says whether the fault happens once the request has been handled.
+func (f *Fault) after() bool { return f.DropResponse || f.CutResponse }
+
+// pause is how long the fault holds a request of so many bytes.
+func (in *Injected) pause(size int) time.Duration {
+	d := in.fault.Delay
+	if in.fault.Jitter > 0 {
+		in.mu.Lock()
+		d += time.Duration(in.dice.Int64N(int64(in.fault.Jitter) + 1))
+		in.mu.Unlock()
+	}
+	if in.fault.BytesPerSecond > 0 {
+		d += transfer(size, in.fault.BytesPerSecond)
+	}
+	return d
+}
+
+// transfer is how long bytes take at a rate.
+func transfer(n, bytesPerSecond int) time.Duration {
+	return time.Duration(float64(n) / float64(bytesPerSecond) * float64(time.Second))
+}
+
 // suffer does what comes before a request is handled. It reports false when the connection ended meanwhile.
 func (r *request) suffer() bool {
 	for _, in := range r.met {
 		f := &in.fault
-		if !f.DropResponse && !f.CutResponse {
+		if !f.after() {
 			in.hit()
 		}
-		if f.Delay > 0 && !r.conn.wait(in.removed, f.Delay) {
+		if d := in.pause(r.size); d > 0 && !r.conn.wait(in.removed, d) {
 			return false
 		}
 		if f.Stall {
@@ -186,6 +237,28 @@ func (r *request) suffer() bool {
 		}
 	}
 	return true
+}
+
+// dropped says whether the request is not to be handled, and its connection ends.
+func (r *request) dropped() bool {
+	return slices.ContainsFunc(r.met, func(in *Injected) bool { return in.fault.DropRequest })
+}
+
+// refuses says whether a connection to a broker is to end at once.
+func (fs *faults) refuses(broker int32) bool {
+	if fs.inForce.Load() == 0 {
+		return false
+	}
+	fs.mu.Lock()
+	list := slices.Clone(fs.list)
+	fs.mu.Unlock()
+	for _, in := range list {
+		if f := &in.fault; f.RefuseConnections && (f.Broker == 0 || f.Broker == broker) && in.take() {
+			in.hit()
+			return true
+		}
+	}
+	return false
 }
 
 // fault returns the error that a fault puts in place of handling one of the partitions that the request names.
@@ -215,19 +288,33 @@ func injected(code int16) error {
 	return &codedError{code: &kerr.Error{Message: "INJECTED", Code: code}, message: "fault injected"}
 }
 
-// spoil does what comes after a request is handled. It reports whether the connection is to end, and whether half of the response is sent before.
-func (r *request) spoil() (end, half bool) {
-	for _, in := range r.met {
-		end = end || in.fault.DropResponse || in.fault.CutResponse
-		half = half || in.fault.CutResponse
-	}
-	return end, half
+// spoiling is what is to be done to a response.
+type spoiling struct {
+	end  bool // the connection ends, and no response is sent
+	cut  bool // but for its beginning
+	at   int  // this much of it; 0: half
+	rate int  // bytes a second; 0: no limit
 }
 
-// spoiled counts what spoil has done, after it was done.
+// spoil says what comes after a request is handled.
+func (r *request) spoil() (s spoiling) {
+	for _, in := range r.met {
+		f := &in.fault
+		s.end = s.end || f.after()
+		if f.CutResponse {
+			s.cut, s.at = true, f.CutAfter
+		}
+		if f.BytesPerSecond > 0 && (s.rate == 0 || f.BytesPerSecond < s.rate) {
+			s.rate = f.BytesPerSecond
+		}
+	}
+	return s
+}
+
+// spoiled counts what spoil has said, after it was done.
 func (r *request) spoiled() {
 	for _, in := range r.met {
-		if in.fault.DropResponse || in.fault.CutResponse {
+		if in.fault.after() {
 			in.hit()
 		}
 	}

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"net"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -167,24 +166,4 @@ func (r *request) failFetched(resp *kmsg.OffsetFetchResponse) {
 			}
 		}
 	}
-}
-
-// writeHalf sends the first half of a response.
-func (c *conn) writeHalf(r *request, a answer) {
-	whole := &halfWriter{}
-	cut := &conn{node: c.node, nc: whole}
-	if cut.write(r, a) == nil {
-		_, _ = c.nc.Write(whole.buf[:len(whole.buf)/2])
-	}
-}
-
-// halfWriter keeps what is written to a connection.
-type halfWriter struct {
-	net.Conn
-	buf []byte
-}
-
-func (w *halfWriter) Write(b []byte) (int, error) {
-	w.buf = append(w.buf, b...)
-	return len(b), nil
 }

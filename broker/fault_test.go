@@ -29,7 +29,7 @@ func bubble(t *testing.T, fn func(t *testing.T, cluster *broker.Cluster)) {
 func TestFailAnswersInPlaceOfAppending(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
 		w := dial(t, cluster, 1)
-		fault := cluster.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders", Fail: kerr.NotEnoughReplicas.Code, Count: 2})
+		fault := inject(t, cluster, broker.Fault{API: broker.APIProduce, Topic: "orders", Fail: kerr.NotEnoughReplicas.Code, Count: 2})
 		for range 2 {
 			if p := w.produce("orders", 0, seal(batchOf(text("a")...))); p.ErrorCode != kerr.NotEnoughReplicas.Code {
 				t.Errorf("error code %d", p.ErrorCode)
@@ -57,7 +57,7 @@ func TestFailTakesOnlyThePartitionsThatMatch(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cluster.Inject(broker.Fault{Partitions: []int32{1}, Fail: kerr.KafkaStorageError.Code})
+		inject(t, cluster, broker.Fault{Partitions: []int32{1}, Fail: kerr.KafkaStorageError.Code})
 		req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
 		for p := range int32(2) {
 			more := kmsg.NewProduceRequestTopicPartition()
@@ -76,7 +76,7 @@ func TestFailTakesOnlyThePartitionsThatMatch(t *testing.T) {
 
 func TestFailedCommitIsNotCommitted(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
-		cluster.Inject(broker.Fault{API: broker.APIOffsetCommit, Group: "billing", Topic: "orders", Partitions: []int32{1}, Fail: kerr.RequestTimedOut.Code})
+		inject(t, cluster, broker.Fault{API: broker.APIOffsetCommit, Group: "billing", Topic: "orders", Partitions: []int32{1}, Fail: kerr.RequestTimedOut.Code})
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.Group, req.Generation = "billing", -1
 		rt := kmsg.NewOffsetCommitRequestTopic()
@@ -102,7 +102,7 @@ func TestFailedCommitIsNotCommitted(t *testing.T) {
 
 func TestFailWholeRequestOfAGroup(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
-		cluster.Inject(broker.Fault{API: broker.APIFindCoordinator, Group: "billing", Fail: kerr.CoordinatorNotAvailable.Code})
+		inject(t, cluster, broker.Fault{API: broker.APIFindCoordinator, Group: "billing", Fail: kerr.CoordinatorNotAvailable.Code})
 		w := dial(t, cluster, 1)
 		for group, want := range map[string]int16{"billing": kerr.CoordinatorNotAvailable.Code, "shipping": 0} {
 			req := kmsg.NewPtrFindCoordinatorRequest()
@@ -124,7 +124,7 @@ func TestDroppedResponseWasApplied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, cluster *broker.Cluster) {
 				fault.API, fault.Count = broker.APIProduce, 1
-				injected := cluster.Inject(fault)
+				injected := inject(t, cluster, fault)
 				w := dial(t, cluster, 1)
 				req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
 				req.SetVersion(9)
@@ -149,7 +149,7 @@ func TestDroppedResponseWasApplied(t *testing.T) {
 
 func TestDelayHoldsARequest(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
-		cluster.Inject(broker.Fault{ClientID: "slow", Delay: 3 * time.Hour})
+		inject(t, cluster, broker.Fault{ClientID: "slow", Delay: 3 * time.Hour})
 		for name, want := range map[string]time.Duration{"slow": 3 * time.Hour, "fast": 0} {
 			w := dial(t, cluster, 1)
 			w.name = name
@@ -164,7 +164,7 @@ func TestDelayHoldsARequest(t *testing.T) {
 
 func TestStallHoldsARequestUntilItIsRemoved(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
-		stall := cluster.Inject(broker.Fault{Broker: 1, Stall: true})
+		stall := inject(t, cluster, broker.Fault{Broker: 1, Stall: true})
 		w := dial(t, cluster, 1)
 		req := produceRequest("orders", 0, seal(batchOf(text("a")...)))
 		req.SetVersion(9)
@@ -187,7 +187,7 @@ func TestWaitForAHitEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := cluster.Inject(broker.Fault{}).Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		if err := inject(t, cluster, broker.Fault{}).Wait(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -442,7 +442,7 @@ func TestFailEveryKindOfRequest(t *testing.T) {
 					continue // they name no partition, so they would be carried out
 				}
 				fault.Fail = code
-				in := cluster.Inject(fault)
+				in := inject(t, cluster, fault)
 				w.send(req)
 				resp, err := w.receive(req)
 				in.Remove()

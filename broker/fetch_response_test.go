@@ -27,7 +27,7 @@ func TestFetchResponseIsWhatTheCodecReads(t *testing.T) {
 				{index: 4, result: fetchResult{highWatermark: 4, diverges: true, divergingEpoch: 3, divergingEnd: 2}},
 			}},
 		}}
-		sent := &halfWriter{}
+		sent := &wholeResponse{}
 		c := &conn{nc: sent}
 		if err := c.write(&request{header: header{correlation: 42}}, answer{fetch: resp}); err != nil {
 			t.Fatal(err)

@@ -94,6 +94,9 @@ func (m *marking) try() (done, retry bool) {
 	if !r.suffer() {
 		return false, false
 	}
+	if r.dropped() {
+		return false, true
+	}
 	if r.fault(m.partition.Topic, m.partition.Partition) != nil {
 		return false, true
 	}
@@ -110,7 +113,7 @@ func (m *marking) try() (done, retry bool) {
 			done = m.written && m.replicated(part)
 		}
 	}
-	if end, _ := r.spoil(); end {
+	if r.spoil().end {
 		r.spoiled()
 		m.written = false // the coordinator does not know
 		return false, true

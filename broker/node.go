@@ -116,6 +116,10 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 		nc.Close()
 		return
 	}
+	if n.cluster.faults.refuses(n.id) {
+		nc.Close()
+		return
+	}
 	n.nextConn++
 	c := newConn(n, nc, n.nextConn)
 	if limit, tooMany := n.tooManyLocked(c.ip(), n.cluster.property()); tooMany {

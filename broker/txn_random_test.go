@@ -28,8 +28,16 @@ const (
 )
 
 // chaos does to a cluster what may happen to one, until its context ends, and puts everything right afterwards.
-func chaos(ctx context.Context, r *rand.Rand, cluster *broker.Cluster, ids []string) {
+func chaos(ctx context.Context, t *testing.T, r *rand.Rand, cluster *broker.Cluster, ids []string) {
 	var faults []*broker.Injected
+	add := func(f broker.Fault) {
+		in, err := cluster.Inject(f)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		faults = append(faults, in)
+	}
 	for ctx.Err() == nil {
 		b, id, p := 1+r.Int32N(3), ids[r.IntN(len(ids))], r.Int32N(4)
 		switch r.IntN(9) {
@@ -42,15 +50,15 @@ func chaos(ctx context.Context, r *rand.Rand, cluster *broker.Cluster, ids []str
 			pause(ctx, time.Duration(r.IntN(3000))*time.Millisecond)
 			_ = cluster.StartBroker(b)
 		case 3:
-			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APIEndTxn, DropResponse: true, Count: 1}))
+			add(broker.Fault{API: broker.APIEndTxn, DropResponse: true, Count: 1})
 		case 4:
-			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APIProduce, Topic: "out", DropResponse: true, Count: 1}))
+			add(broker.Fault{API: broker.APIProduce, Topic: "out", DropResponse: true, Count: 1})
 		case 5:
-			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APIWriteTxnMarkers, DropResponse: true, Count: 1 + r.IntN(2)}))
+			add(broker.Fault{API: broker.APIWriteTxnMarkers, DropResponse: true, Count: 1 + r.IntN(2)})
 		case 6:
-			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APIWriteTxnMarkers, Delay: time.Duration(r.IntN(2000)) * time.Millisecond, Count: 1}))
+			add(broker.Fault{API: broker.APIWriteTxnMarkers, Delay: time.Duration(r.IntN(2000)) * time.Millisecond, Count: 1})
 		case 7:
-			faults = append(faults, cluster.Inject(broker.Fault{API: broker.APITxnOffsetCommit, DropResponse: true, Count: 1}))
+			add(broker.Fault{API: broker.APITxnOffsetCommit, DropResponse: true, Count: 1})
 		case 8:
 			_ = cluster.MoveCoordinator(id, b)
 		}
@@ -184,7 +192,7 @@ func TestTransactionsAreAllOrNothingWhateverHappens(t *testing.T) {
 				live := follow(ctx, t, cluster)
 				disturbed, calm := context.WithCancel(ctx)
 				var disturbing sync.WaitGroup
-				disturbing.Go(func() { chaos(disturbed, rand.New(rand.NewPCG(seed, 99)), cluster, ids) })
+				disturbing.Go(func() { chaos(disturbed, t, rand.New(rand.NewPCG(seed, 99)), cluster, ids) })
 				clients.Wait()
 				calm()
 				disturbing.Wait()

@@ -89,3 +89,16 @@ func (c *Cluster) DropConnections(clientID string) int {
 	}
 	return dropped
 }
+
+// ErrUnknownMember says that a group has no such member.
+var ErrUnknownMember = errors.New("unknown member")
+
+// ExpireMember takes a member out of its group as if its session had timed out now, also one whose request waits at the coordinator. The member learns of
+// it by its next request. It fails with [ErrUnknownMember].
+func (c *Cluster) ExpireMember(group, memberID string) error {
+	if !c.groups.Evict(group, memberID) {
+		return fmt.Errorf("expire %s of group %s: %w", memberID, group, ErrUnknownMember)
+	}
+	c.log.Info("member expired on purpose", "group", group, "member", memberID)
+	return nil
+}

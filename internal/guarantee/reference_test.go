@@ -94,7 +94,11 @@ func (f *referenceFaults) Inject(fault guarantee.Fault) (guarantee.Injected, err
 	default:
 		return nil, fmt.Errorf("the reference broker has no fault of kind %d", fault.Do)
 	}
-	return f.c.Inject(b), nil
+	in, err := f.c.Inject(b)
+	if err != nil {
+		return nil, err // not a nil *broker.Injected in an interface
+	}
+	return in, nil
 }
 
 func (f *referenceFaults) Kill(_ context.Context, id int32) error  { return f.c.KillBroker(id) }

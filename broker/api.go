@@ -32,11 +32,6 @@ var unserved = map[kmsg.Key]string{
 	kmsg.DeleteShareGroupOffsets:    "share groups",
 	kmsg.StreamsGroupHeartbeat:      "Streams' own groups (KIP-1071) come with the last part of the broker",
 	kmsg.StreamsGroupDescribe:       "Streams' own groups",
-	kmsg.ElectLeaders:               "not yet",
-	kmsg.AlterPartitionAssignments:  "not yet",
-	kmsg.ListPartitionReassignments: "not yet",
-	kmsg.DescribeQuorum:             "not yet",
-	kmsg.UnregisterBroker:           "not yet",
 	kmsg.AddRaftVoter:               "the controllers are not servers of their own",
 	kmsg.RemoveRaftVoter:            "the controllers are not servers of their own",
 }
@@ -52,6 +47,12 @@ func init() {
 		kmsg.Metadata:     {0, 13, false, handleMetadata},
 		kmsg.ApiVersions:  {0, 4, false, handleApiVersions},
 		kmsg.CreateTopics: {2, 7, false, handleCreateTopics},
+
+		kmsg.ElectLeaders:               {0, 2, false, handleElectLeaders},
+		kmsg.AlterPartitionAssignments:  {0, 1, false, handleAlterPartitionReassignments},
+		kmsg.ListPartitionReassignments: {0, 0, false, handleListPartitionReassignments},
+		kmsg.DescribeQuorum:             {0, 2, false, handleDescribeQuorum},
+		kmsg.UnregisterBroker:           {0, 0, false, handleUnregisterBroker},
 
 		kmsg.InitProducerID:          {0, 5, false, handleInitProducerID},
 		kmsg.AddPartitionsToTxn:      {0, 5, false, handleAddPartitionsToTxn},

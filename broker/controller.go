@@ -77,6 +77,7 @@ func (c *Cluster) brokerCameLocked(id int32, lost bool) {
 		}
 	}
 	c.node(id).active.Store(true)
+	c.node(id).forgotten.Store(false)
 	if c.controllerID() == noLeader {
 		c.controller.begin(id)
 	}

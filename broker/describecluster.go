@@ -25,9 +25,13 @@ func handleDescribeCluster(r *request) answer {
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = r.clusterOperations()
 	}
-	for _, n := range c.liveNodes() {
+	for _, n := range c.nodes {
+		if n.forgotten.Load() || !n.isAlive() && !(req.Version >= 2 && req.IncludeFencedBrokers) {
+			continue
+		}
 		b := kmsg.NewDescribeClusterResponseBroker()
 		b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
+		b.IsFenced = !n.isAlive()
 		resp.Brokers = append(resp.Brokers, b)
 	}
 	return answer{resp: resp}

@@ -90,6 +90,11 @@ func (r *request) describePartitions(name string, from int32, room int) kmsg.Des
 		tp.ErrorCode, tp.Partition, tp.LeaderID, tp.LeaderEpoch = p.ErrorCode, p.Partition, p.Leader, p.LeaderEpoch
 		tp.Replicas, tp.ISR, tp.OfflineReplicas = p.Replicas, p.ISR, p.OfflineReplicas
 		tp.EligibleLeaderReplicas, tp.LastKnownELR = []int32{}, []int32{} // Java takes null for a bug
+		if part := r.node.cluster.partition(name, p.Partition); part != nil {
+			l := part.leadership()
+			tp.EligibleLeaderReplicas = append(tp.EligibleLeaderReplicas, l.elr...)
+			tp.LastKnownELR = append(tp.LastKnownELR, l.lastELR...)
+		}
 		t.Partitions = append(t.Partitions, tp)
 	}
 	return t

@@ -47,22 +47,27 @@ const (
 	APIAddOffsetsToTxn         = 1 + API(kmsg.AddOffsetsToTxn)
 	APIEndTxn                  = 1 + API(kmsg.EndTxn)
 	// APIWriteTxnMarkers is also what transaction coordinators send to the leaders of partitions.
-	APIWriteTxnMarkers           = 1 + API(kmsg.WriteTxnMarkers)
-	APITxnOffsetCommit           = 1 + API(kmsg.TxnOffsetCommit)
-	APIDescribeProducers         = 1 + API(kmsg.DescribeProducers)
-	APIDescribeTransactions      = 1 + API(kmsg.DescribeTransactions)
-	APIListTransactions          = 1 + API(kmsg.ListTransactions)
-	APIOffsetDelete              = 1 + API(kmsg.OffsetDelete)
-	APIDescribeCluster           = 1 + API(kmsg.DescribeCluster)
-	APIConsumerGroupHeartbeat    = 1 + API(kmsg.ConsumerGroupHeartbeat)
-	APIConsumerGroupDescribe     = 1 + API(kmsg.ConsumerGroupDescribe)
-	APIUpdateFeatures            = 1 + API(kmsg.UpdateFeatures)
-	APIGetTelemetrySubscriptions = 1 + API(kmsg.GetTelemetrySubscriptions)
-	APIPushTelemetry             = 1 + API(kmsg.PushTelemetry)
-	APIDescribeClientQuotas      = 1 + API(kmsg.DescribeClientQuotas)
-	APIAlterClientQuotas         = 1 + API(kmsg.AlterClientQuotas)
-	APIListConfigResources       = 1 + API(kmsg.ListConfigResources)
-	APIDescribeTopicPartitions   = 1 + API(kmsg.DescribeTopicPartitions)
+	APIWriteTxnMarkers             = 1 + API(kmsg.WriteTxnMarkers)
+	APITxnOffsetCommit             = 1 + API(kmsg.TxnOffsetCommit)
+	APIDescribeProducers           = 1 + API(kmsg.DescribeProducers)
+	APIDescribeTransactions        = 1 + API(kmsg.DescribeTransactions)
+	APIListTransactions            = 1 + API(kmsg.ListTransactions)
+	APIOffsetDelete                = 1 + API(kmsg.OffsetDelete)
+	APIDescribeCluster             = 1 + API(kmsg.DescribeCluster)
+	APIConsumerGroupHeartbeat      = 1 + API(kmsg.ConsumerGroupHeartbeat)
+	APIConsumerGroupDescribe       = 1 + API(kmsg.ConsumerGroupDescribe)
+	APIUpdateFeatures              = 1 + API(kmsg.UpdateFeatures)
+	APIGetTelemetrySubscriptions   = 1 + API(kmsg.GetTelemetrySubscriptions)
+	APIPushTelemetry               = 1 + API(kmsg.PushTelemetry)
+	APIDescribeClientQuotas        = 1 + API(kmsg.DescribeClientQuotas)
+	APIAlterClientQuotas           = 1 + API(kmsg.AlterClientQuotas)
+	APIListConfigResources         = 1 + API(kmsg.ListConfigResources)
+	APIElectLeaders                = 1 + API(kmsg.ElectLeaders)
+	APIAlterPartitionReassignments = 1 + API(kmsg.AlterPartitionAssignments)
+	APIListPartitionReassignments  = 1 + API(kmsg.ListPartitionReassignments)
+	APIDescribeQuorum              = 1 + API(kmsg.DescribeQuorum)
+	APIUnregisterBroker            = 1 + API(kmsg.UnregisterBroker)
+	APIDescribeTopicPartitions     = 1 + API(kmsg.DescribeTopicPartitions)
 )
 
 func apiWithKey(key int16) API { return API(key) + 1 }
@@ -144,6 +149,20 @@ func (r *request) targets() (ts []target) {
 			for _, t := range d.Topics {
 				each(t.Topic, t.Partitions)
 			}
+		}
+	case *kmsg.ElectLeadersRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
+		}
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
+			}
+		}
+	case *kmsg.ListPartitionReassignmentsRequest:
+		for _, t := range req.Topics {
+			each(t.Topic, t.Partitions)
 		}
 	case *kmsg.OffsetCommitRequest:
 		for _, t := range req.Topics {

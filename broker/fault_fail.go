@@ -76,6 +76,16 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 		resp.ErrorCode = code
 	case *kmsg.SASLAuthenticateResponse:
 		resp.ErrorCode = code
+	case *kmsg.ElectLeadersResponse:
+		resp.ErrorCode = code
+	case *kmsg.AlterPartitionAssignmentsResponse:
+		resp.ErrorCode = code
+	case *kmsg.ListPartitionReassignmentsResponse:
+		resp.ErrorCode = code
+	case *kmsg.DescribeQuorumResponse:
+		resp.ErrorCode = code
+	case *kmsg.UnregisterBrokerResponse:
+		resp.ErrorCode = code
 	case *kmsg.ApiVersionsResponse:
 		resp.ErrorCode = code
 	case *kmsg.InitProducerIDResponse:

@@ -21,8 +21,8 @@ type node struct {
 	rack    string // "": none
 
 	// What a partition asks for with its lock held. The process runs, and is not paused; the controller counts it in; it is about to stop; its followers
-	// are to fetch nothing.
-	running, active, stopping, held atomic.Bool
+	// are to fetch nothing; it has been unregistered.
+	running, active, stopping, held, forgotten atomic.Bool
 
 	sessions fetchSessions
 	settings atomic.Pointer[settings.Broker]

@@ -156,28 +156,6 @@ func (c *Cluster) assignLocked(s topicSpec) ([][]int32, error) {
 	return c.place(0, s.partitions, s.replicas)
 }
 
-// place spreads partitions over the brokers that live: the leader of partition p is the one after partition p-1's.
-func (c *Cluster) place(first, count, replicas int) ([][]int32, error) {
-	var live []int32
-	for _, n := range c.nodes {
-		if n.isAlive() {
-			live = append(live, n.id)
-		}
-	}
-	if replicas > len(live) {
-		return nil, codef(kerr.InvalidReplicationFactor,
-			"Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.",
-			replicas, replicas, len(live))
-	}
-	out := make([][]int32, count)
-	for i := range out {
-		for r := range replicas {
-			out[i] = append(out[i], live[(first+i+r)%len(live)])
-		}
-	}
-	return out, nil
-}
-
 // checkReplicas checks one partition of an assignment by hand.
 func (c *Cluster) checkReplicas(partition int, replicas []int32, want int) error {
 	if len(replicas) == 0 {
@@ -186,7 +164,7 @@ func (c *Cluster) checkReplicas(partition int, replicas []int32, want int) error
 	seen := map[int32]bool{}
 	for _, id := range replicas {
 		switch {
-		case c.node(id) == nil:
+		case c.node(id) == nil || c.node(id).forgotten.Load():
 			return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", id)
 		case seen[id]:
 			return codef(kerr.InvalidReplicaAssignment, "The manual partition assignment includes the broker %d more than once.", id)

@@ -37,8 +37,9 @@ type Config struct {
 	Topics []Topic
 	// AutoCreateTopics creates a topic when a client that allows it asks for its metadata, as Kafka does by default.
 	AutoCreateTopics bool
-	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that the broker does
-	// not know is refused. One default differs from Kafka's: group.initial.rebalance.delay.ms is 0.
+	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that Kafka does not
+	// have is refused, and one that has no effect here is taken and said in the log. Unless they are given, group.initial.rebalance.delay.ms and
+	// group.consumer.assignment.interval.ms are 0, where Kafka waits seconds.
 	Properties map[string]string
 	// Racks are the brokers' racks (broker.rack) in the order of their node ids: replicas are spread over them, and where the property
 	// replica.selector.class is RackAwareReplicaSelector consumers are sent to a replica in their own (KIP-392). Default: none.
@@ -146,6 +147,9 @@ func Start(cfg Config) (*Cluster, error) {
 	values, err := settings.NewBroker(props)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	for _, name := range settings.Inert(cfg.Properties) {
+		cfg.Logger.Warn("setting has no effect on the reference broker", "setting", name)
 	}
 	authorizer, err := newAuthorizer(cfg.Authorizer)
 	if err != nil {

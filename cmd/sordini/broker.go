@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -36,6 +37,12 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		cfg.Properties[name] = value
 		return nil
 	})
+	flags.Func("rack", "the brokers' `racks` in the order of their ids, separated by commas; as many as there are brokers", func(s string) error {
+		cfg.Racks = strings.Split(s, ",")
+		return nil
+	})
+	var security securityFlags
+	security.add(flags)
 	flags.BoolVar(&cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
 	forbid := flags.Bool("no-auto-create", false, "the opposite of -auto-create")
 	registry := flags.String("registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
@@ -46,6 +53,12 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	cfg.AutoCreateTopics = cfg.AutoCreateTopics && !*forbid
 	if *registry != "" {
 		cfg.Registry = &broker.Registry{Listen: *registry}
+	}
+	if err := security.apply(&cfg); err != nil {
+		return err
+	}
+	if n := len(cfg.Racks); n > 0 && n != cfg.Brokers {
+		return fmt.Errorf("-rack names %d racks, -brokers says %d", n, cfg.Brokers)
 	}
 	level := slog.LevelWarn
 	if *verbose {
@@ -58,7 +71,7 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return err
 	}
 	defer cluster.Close()
-	if err := awaitReady(ctx, cluster); err != nil {
+	if err := awaitReady(ctx, cluster, cfg.TLS); err != nil {
 		return err
 	}
 	ready := "ready " + strings.Join(cluster.Addrs(), ",")
@@ -89,18 +102,18 @@ func parseTopic(s string) (t broker.Topic, err error) {
 }
 
 // awaitReady asks every broker which versions it speaks, which is what a client does first.
-func awaitReady(ctx context.Context, cluster *broker.Cluster) error {
+func awaitReady(ctx context.Context, cluster *broker.Cluster, secured *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for _, addr := range cluster.Addrs() {
-		if err := askVersions(ctx, cluster, addr); err != nil {
+		if err := askVersions(ctx, cluster, addr, secured); err != nil {
 			return fmt.Errorf("broker at %s does not answer: %w", addr, err)
 		}
 	}
 	return nil
 }
 
-func askVersions(ctx context.Context, cluster *broker.Cluster, addr string) error {
+func askVersions(ctx context.Context, cluster *broker.Cluster, addr string, secured *tls.Config) error {
 	conn, err := cluster.Dial(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -109,6 +122,14 @@ func askVersions(ctx context.Context, cluster *broker.Cluster, addr string) erro
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
+	}
+	if secured != nil {
+		// It is asked whether the listener answers, not who it is: the address need not be in the certificate.
+		client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec // see above
+		if err := client.HandshakeContext(ctx); err != nil || secured.ClientAuth == tls.RequireAndVerifyClientCert {
+			return err // who has to show a certificate gets no further
+		}
+		conn = client
 	}
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("sordini")).AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), 1)
 	if _, err := conn.Write(frame); err != nil {

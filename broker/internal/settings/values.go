@@ -62,6 +62,17 @@ func NewBroker(static map[string]string) (Broker, error) {
 // starts, and computes assignments no more often than each second.
 var deviations = map[string]string{"group.initial.rebalance.delay.ms": "0", "group.consumer.assignment.interval.ms": "0"}
 
+// Inert returns the names among the given settings that have no effect.
+func Inert(static map[string]string) (names []string) {
+	for name := range static {
+		if d, ok := Lookup(Brokers, name); ok && d.Inert {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // With returns a copy in which the settings that were altered for all brokers are replaced by some that have been checked, see [CheckDynamic].
 func (b Broker) With(dynamic map[string]string) Broker {
 	b.dynamic = maps.Clone(dynamic)

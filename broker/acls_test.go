@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -247,6 +248,33 @@ func TestAutomaticTopicNeedsPermission(t *testing.T) {
 		}
 		if cluster.Partitions("unmade") != 0 || cluster.Partitions("made") != 1 {
 			t.Error("what was created is not what was allowed")
+		}
+	})
+}
+
+func TestRegularExpressionNamesOnlyWhatItsClientMaySee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := startSecure(t, broker.Config{SASL: users(), Topics: []broker.Topic{{Name: "orders"}, {Name: "orders-secret"}}, Authorizer: &broker.Authorizer{ACLs: []broker.ACL{
+			{Principal: "alice", Name: "orders", Operations: []string{"READ"}}, {Principal: "alice", Resource: "GROUP", Name: "*"}}}})
+		w := dial(t, cluster, 1).login("alice")
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.RebalanceTimeoutMillis, req.SubscribedTopicRegex = "g", "m", 10000, kmsg.StringPtr("orders.*")
+		req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		assigned := 0
+		for range 5 {
+			r := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, req)
+			if r.ErrorCode != 0 {
+				t.Fatalf("heartbeat: %d", r.ErrorCode)
+			}
+			if r.Assignment != nil {
+				assigned = len(r.Assignment.Topics)
+			}
+			req = kmsg.NewPtrConsumerGroupHeartbeatRequest()
+			req.Group, req.MemberID, req.MemberEpoch, req.RebalanceTimeoutMillis = "g", "m", r.MemberEpoch, -1
+			time.Sleep(time.Second)
+		}
+		if assigned != 1 {
+			t.Errorf("%d topics are assigned", assigned)
 		}
 	})
 }

@@ -12,6 +12,18 @@ func (r *request) allowsGroup(op kmsg.ACLOperation, name string) bool {
 	return r.allows(op, kmsg.ACLResourceTypeGroup, name)
 }
 
+// seesTopics is what the coordinator needs to know of the client's rights; nil where it may do everything. It is kept for as long as the client's group is.
+func (r *request) seesTopics() func(topic string) bool {
+	a, principal := r.node.cluster.authorizer, r.conn.principal
+	if a == nil {
+		return nil
+	}
+	ip := r.conn.ip()
+	return func(topic string) bool {
+		return a.Allows(principal, ip, kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, topic)
+	}
+}
+
 // denyGroup answers a request about one group that its client may not make.
 func (r *request) denyGroup(group string) kmsg.Response {
 	op := kmsg.ACLOperationRead

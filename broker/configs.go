@@ -45,7 +45,7 @@ func (n *node) property() settings.Broker { return *n.settings.Load() }
 
 // static returns what the broker was started with of its own.
 func (n *node) static() map[string]string {
-	id, addr := strconv.Itoa(int(n.id)), "PLAINTEXT://"+n.addr()
+	id, addr := strconv.Itoa(int(n.id)), n.cluster.security.protocol()+"://"+n.addr()
 	return map[string]string{"node.id": id, "broker.id": id, "listeners": addr, "advertised.listeners": addr, "process.roles": "broker,controller"}
 }
 

@@ -96,7 +96,7 @@ func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
 		replied <- failWhole(req, kerr.NotCoordinator.Code)
 		return replied
 	}
-	c.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host}, req, func(resp kmsg.Response) { replied <- resp })
+	c.groups.Handle(groups.Client{ID: r.client, Host: r.conn.host, Sees: r.seesTopics()}, req, func(resp kmsg.Response) { replied <- resp })
 	return replied
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -345,4 +346,52 @@ func upsertion(t *testing.T, user, password string) kmsg.AlterUserSCRAMCredentia
 	}
 	u.SaltedPassword = salted
 	return u
+}
+
+// FuzzStranger sends bytes of any content to a listener where one has to authenticate: the broker must go on for others, and nobody gets in.
+func FuzzStranger(f *testing.F) {
+	frame := func(reqs ...kmsg.Request) (b []byte) {
+		for i, r := range reqs {
+			b = kmsg.NewRequestFormatter().AppendRequest(b, r, int32(i))
+		}
+		return b
+	}
+	handshake := saslHandshake("PLAIN")
+	handshake.SetVersion(1)
+	old := saslHandshake("SCRAM-SHA-256")
+	token := saslToken("\x00alice\x00wrong")
+	token.SetVersion(2)
+	metadata := metadataOfOrders()
+	metadata.SetVersion(9)
+	f.Add(frame(apiVersions(), handshake, token))
+	f.Add(append(frame(old), 0, 0, 0, 3, 'n', ',', ','))
+	f.Add(frame(metadata))
+	f.Add(frame(handshake, metadata))
+	f.Add([]byte{0, 0, 0, 0})
+	f.Add([]byte{0x60, 0x80, 6, 9, 42})
+	logged := new(logBuffer)
+	cluster := startSecure(f, broker.Config{SASL: users(), Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Properties: map[string]string{"connection.failed.authentication.delay.ms": "0"}})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		logged.mu.Lock()
+		logged.buf.Reset()
+		logged.mu.Unlock()
+		conn, err := cluster.Dial(t.Context(), "tcp", cluster.Addrs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Write(sent)
+		if c, ok := conn.(interface{ CloseWrite() error }); ok {
+			c.CloseWrite()
+		}
+		conn.Close()
+		if got := dial(t, cluster, 1).tell(1, saslHandshake("PLAIN")); got != "0" {
+			t.Fatalf("the broker answers others no more: %s", got)
+		}
+		logged.mu.Lock()
+		defer logged.mu.Unlock()
+		if strings.Contains(logged.buf.String(), "msg=authenticated") && !strings.Contains(string(sent), "alice-secret") {
+			t.Errorf("%q let somebody in", sent)
+		}
+	})
 }

@@ -295,7 +295,7 @@ func (c *consumer) join(mb *consumerMember, before, d memberData) (*consumerMemb
 	if names || regex {
 		c.resubscribed()
 	}
-	c.maybeResolve(search)
+	c.maybeResolve(search, d.client.Sees)
 
 	if bump := names || known; bump || c.refresh {
 		topics := c.m.image.fingerprint(c.subscribed())

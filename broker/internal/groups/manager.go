@@ -19,6 +19,9 @@ type Client struct {
 	ID string
 	// Host is the address it came from, as Kafka writes it: "/127.0.0.1".
 	Host string
+	// Sees says whether the client may know of a topic, which a regular
+	// expression of its then names. Nil: of every topic.
+	Sees func(topic string) bool
 }
 
 // Manager coordinates all groups of one cluster. Its methods are safe for

@@ -25,15 +25,16 @@ func compileRegex(s string) (*regexp.Regexp, error) {
 	return regexp.Compile(`\A(?:` + s + `)\z`)
 }
 
-// resolve lists the topics that a regular expression names.
-func (img image) resolve(regex string) map[string]bool {
+// resolve lists the topics that a regular expression names for who sees them;
+// sees may be nil.
+func (img image) resolve(regex string, sees func(topic string) bool) map[string]bool {
 	topics := make(map[string]bool)
 	re, err := compileRegex(regex)
 	if err != nil {
 		return topics // refused when it came in
 	}
 	for name := range img.byName {
-		if re.MatchString(name) {
+		if re.MatchString(name) && (sees == nil || sees(name)) {
 			topics[name] = true
 		}
 	}
@@ -42,8 +43,9 @@ func (img image) resolve(regex string) map[string]bool {
 
 // maybeResolve matches the group's regular expressions with all topics, soon:
 // when there is one that has not been, when topics were created, and from time
-// to time.
-func (c *consumer) maybeResolve(search bool) {
+// to time. As in Kafka it is the member who brings it about whose rights decide
+// what topics there are.
+func (c *consumer) maybeResolve(search bool, sees func(topic string) bool) {
 	wanted := make(map[string]bool)
 	for _, mb := range c.members {
 		if mb.regex != "" {
@@ -58,13 +60,13 @@ func (c *consumer) maybeResolve(search bool) {
 		return
 	}
 	if search || len(wanted) != len(c.resolved) || c.resolvedFor < c.m.newTopics || since > regexMaxInterval {
-		c.m.set(&c.resolving, 0, c.resolve)
+		c.m.set(&c.resolving, 0, func() { c.resolve(sees) })
 	}
 }
 
 // resolve matches regular expressions with topics. The new epoch that it starts
 // where they have changed reaches members with their next heartbeats.
-func (c *consumer) resolve() {
+func (c *consumer) resolve(sees func(topic string) bool) {
 	if c.g.consumer != c {
 		return
 	}
@@ -74,7 +76,7 @@ func (c *consumer) resolve() {
 		if mb.regex == "" {
 			continue
 		}
-		topics := c.m.image.resolve(mb.regex)
+		topics := c.m.image.resolve(mb.regex, sees)
 		bump = bump || !maps.Equal(topics, c.resolved[mb.regex])
 		c.resolved[mb.regex] = topics
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -80,38 +80,37 @@ func (f *flattener) structure(path, name string, v reflect.Value) {
 	}
 }
 
-// list writes down a list, sorted where its order means nothing.
+// list writes down a list, by the names of its elements where its order means nothing.
 func (f *flattener) list(path, name string, v reflect.Value) {
-	f.add(path+".length", fmt.Sprint(v.Len()))
-	if !unordered(f.api + name) {
+	by := keyed[f.api+name]
+	if by == nil || v.Len() == 0 {
+		f.add(path+".length", fmt.Sprint(v.Len()))
 		for i := range v.Len() {
 			f.value(fmt.Sprintf("%s[%d]", path, i), name, v.Index(i))
 		}
 		return
 	}
-	elements := make([][]field, v.Len())
-	for i := range elements {
+	var all []field
+	count := map[string]int{}
+	for i := range v.Len() {
 		sub := flattener{symbols: f.symbols, api: f.api}
 		sub.value("", name, v.Index(i))
-		elements[i] = sub.out
-	}
-	key := func(fields []field) string {
-		var b strings.Builder
-		for _, f := range fields {
-			b.WriteString(f.Value + " ")
-		}
-		return b.String()
-	}
-	sort.SliceStable(elements, func(i, j int) bool { return key(elements[i]) < key(elements[j]) })
-	for i, e := range elements {
-		for _, sub := range e {
-			p := fmt.Sprintf("%s[%d]", path, i)
-			if sub.Path != "" {
-				p += "." + sub.Path
+		var keys []string
+		for _, e := range sub.out {
+			if slices.Contains(by, e.Path) {
+				keys = append(keys, strings.Trim(e.Value, `"`))
 			}
-			f.add(p, sub.Value)
+		}
+		key := strings.Join(keys, " ")
+		if count[key]++; count[key] > 1 {
+			key += fmt.Sprintf(" #%d", count[key])
+		}
+		for _, e := range sub.out {
+			all = append(all, field{fmt.Sprintf("%s[%s].%s", path, key, e.Path), e.Value})
 		}
 	}
+	slices.SortStableFunc(all, func(a, b field) int { return strings.Compare(a.Path, b.Path) })
+	f.out = append(f.out, all...)
 }
 
 func (f *flattener) bytes(path, name string, v reflect.Value) {

@@ -32,7 +32,8 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	only := flags.String("only", "", "run scenarios whose name begins so")
 	keep := flags.String("keep", "", "write Apache Kafka's answers to this `file`")
 	against := flags.String("against", "", "compare with the answers in this `file`")
-	most := flags.Int("most", 200, "print at most so many differences")
+	slow = flags.Bool("slow", false, "say which requests took long")
+	most := flags.Int("most", 1000, "print at most so many differences")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -101,13 +102,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 			problems = append(problems, "never asked for: "+m)
 		}
 	}
-	for i, d := range v.unexpected {
-		if i == *most {
-			problems = append(problems, fmt.Sprintf("and %d more differences", len(v.unexpected)-i))
-			break
-		}
-		problems = append(problems, d.String())
-	}
+	problems = append(problems, summary(v.unexpected, *most)...)
 	for _, p := range problems {
 		fmt.Fprintln(w, p)
 	}
@@ -117,6 +112,9 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	}
 	return nil
 }
+
+// slow says that requests that take long are to be printed.
+var slow = new(bool)
 
 // mine is what the reference broker lists, for the report.
 var mine = map[kmsg.Key]span{}

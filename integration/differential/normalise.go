@@ -52,20 +52,21 @@ var rules = []rule{
 	}},
 }
 
-// unorderedLists are lists that Kafka gives in the order of a hash table.
-var unorderedLists = []string{
-	"ApiVersions.SupportedFeatures", "ApiVersions.FinalizedFeatures",
-	"Metadata.Brokers", "Metadata.Topics", "DescribeCluster.Brokers",
-	"ListGroups.Groups",
-}
-
-func unordered(where string) bool {
-	for _, l := range unorderedLists {
-		if l == where {
-			return true
-		}
-	}
-	return false
+// keyed are lists whose order means nothing, most of them because Kafka gives them in the order of a hash table. Their elements are compared by the fields
+// that name them.
+var keyed = map[string][]string{
+	"ApiVersions.ApiKeys":               {"ApiKey"},
+	"ApiVersions.SupportedFeatures":     {"Name"},
+	"ApiVersions.FinalizedFeatures":     {"Name"},
+	"Metadata.Brokers":                  {"NodeID"},
+	"Metadata.Topics":                   {"Topic", "TopicID"},
+	"DescribeCluster.Brokers":           {"NodeID"},
+	"ListGroups.Groups":                 {"Group"},
+	"CreateTopics.Topics":               {"Topic", "ErrorCode"},
+	"CreateTopics.Topics.Configs":       {"Name"},
+	"DeleteTopics.Topics":               {"Topic", "TopicID", "ErrorCode"},
+	"CreatePartitions.Topics":           {"Topic"},
+	"DescribeConfigs.Resources.Configs": {"Name"},
 }
 
 // now replaces a time near the present. Records of the scenarios are stamped an hour and more ago.

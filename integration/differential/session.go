@@ -79,7 +79,8 @@ func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Respo
 		o(&a)
 	}
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID(s.client)).AppendRequest(nil, req, correlation)
-	deadline := time.Now().Add(patience)
+	began := time.Now()
+	deadline := began.Add(patience)
 	for {
 		got := s.exchange(a.to, frame, a.wordless)
 		resp, fields := s.decode(req, got)
@@ -101,7 +102,11 @@ func (s *session) raw(what string, key, version int16, frame []byte, opts ...opt
 	for _, o := range opts {
 		o(&a)
 	}
+	began := time.Now()
 	got := s.exchange(a.to, frame, a.wordless)
+	if d := time.Since(began); d > time.Second/4 && *slow {
+		fmt.Printf("slow: %v %s %s\n", d.Round(time.Millisecond), s.log.Scenario, what)
+	}
 	fields := got.fields()
 	if got.body != nil {
 		fields = []field{{"answer", fmt.Sprintf("%x", got.body)}}

@@ -91,7 +91,51 @@ func compareFields(kafka, ours []field) (all []difference) {
 			all = append(all, difference{Path: f.Path, Kafka: absent, Ours: f.Value})
 		}
 	}
-	return all
+	return merged(all)
+}
+
+// merged reports an element that one side does not have once, and not for each of its fields.
+func merged(all []difference) (out []difference) {
+	type missing struct {
+		element     string
+		kafka, ours bool
+	}
+	had := map[missing]bool{}
+	for _, d := range all {
+		i := strings.LastIndex(d.Path, "].")
+		if i < 0 || d.Kafka != absent && d.Ours != absent {
+			out = append(out, d)
+			continue
+		}
+		m := missing{d.Path[:i+1], d.Kafka == absent, d.Ours == absent}
+		whole := true
+		for _, o := range all {
+			if strings.HasPrefix(o.Path, m.element+".") && (m.kafka != (o.Kafka == absent) || m.ours != (o.Ours == absent)) {
+				whole = false
+			}
+		}
+		if !whole {
+			out = append(out, d)
+			continue
+		}
+		if j := strings.Index(m.element, "]."); j >= 0 { // the outermost element that is missing
+			outer := missing{d.Path[:j+1], m.kafka, m.ours}
+			if had[outer] {
+				continue
+			}
+		}
+		if !had[m] {
+			had[m] = true
+			d.Path = m.element
+			if d.Kafka != absent {
+				d.Kafka = "(present)"
+			} else {
+				d.Ours = "(present)"
+			}
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // expectation is a difference that is known and has a reason. The empty fields match everything; the texts are patterns of path.Match, whose * takes

@@ -21,7 +21,7 @@ var later = []kmsg.Key{
 // isLater matches everything about the keys of the last broker issue: their answers, and that ApiVersions does not list them or their features.
 func isLater(d difference) bool {
 	for _, k := range later {
-		if d.Key == k.Int16() || d.Key == kmsg.ApiVersions.Int16() && strings.HasPrefix(d.Path, fmt.Sprintf("ApiKeys[%d].", k)) {
+		if d.Key == k.Int16() || d.Key == kmsg.ApiVersions.Int16() && strings.HasPrefix(d.Path, fmt.Sprintf("ApiKeys[%d]", k)) {
 			return true
 		}
 	}

@@ -96,7 +96,7 @@ func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Respo
 	}
 }
 
-// raw sends bytes as they are, which must hold their own size, and compares whether the connection ends and what comes back, in hex.
+// raw sends bytes as they are, which must hold their own size. What comes back is read as the answer to that key and version where it can be.
 func (s *session) raw(what string, key, version int16, frame []byte, opts ...option) {
 	a := asking{to: 1}
 	for _, o := range opts {
@@ -108,7 +108,10 @@ func (s *session) raw(what string, key, version int16, frame []byte, opts ...opt
 		fmt.Printf("slow: %v %s %s\n", d.Round(time.Millisecond), s.log.Scenario, what)
 	}
 	fields := got.fields()
-	if got.body != nil {
+	if req := kmsg.RequestForKey(key); got.body != nil && req != nil && version >= 0 {
+		req.SetVersion(version)
+		_, fields = s.decode(req, got)
+	} else if got.body != nil {
 		fields = []field{{"answer", fmt.Sprintf("%x", got.body)}}
 	}
 	s.log.add(entry{What: what, Key: key, Version: version, Raw: true, Fields: fields})

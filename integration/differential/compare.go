@@ -100,7 +100,16 @@ func merged(all []difference) (out []difference) {
 		element     string
 		kafka, ours bool
 	}
-	had := map[missing]bool{}
+	had, mixed := map[missing]bool{}, map[missing]bool{}
+	for _, d := range all { // elements of which a side has some fields
+		for i := range d.Path {
+			if strings.HasPrefix(d.Path[i:], "].") {
+				for _, m := range []missing{{d.Path[:i+1], true, false}, {d.Path[:i+1], false, true}} {
+					mixed[m] = mixed[m] || m.kafka != (d.Kafka == absent) || m.ours != (d.Ours == absent)
+				}
+			}
+		}
+	}
 	for _, d := range all {
 		i := strings.LastIndex(d.Path, "].")
 		if i < 0 || d.Kafka != absent && d.Ours != absent {
@@ -108,12 +117,7 @@ func merged(all []difference) (out []difference) {
 			continue
 		}
 		m := missing{d.Path[:i+1], d.Kafka == absent, d.Ours == absent}
-		whole := true
-		for _, o := range all {
-			if strings.HasPrefix(o.Path, m.element+".") && (m.kafka != (o.Kafka == absent) || m.ours != (o.Ours == absent)) {
-				whole = false
-			}
-		}
+		whole := !mixed[m]
 		if !whole {
 			out = append(out, d)
 			continue

@@ -141,7 +141,11 @@ func runAll(ctx context.Context, chosen []scenario, start func(context.Context, 
 			}
 		}
 		s := &session{ctx: ctx, side: sd, log: &transcript{Scenario: sc.name}, symbols: newSymbols(sd), client: "differential", base: base}
+		began := time.Now()
 		s.perform(sc)
+		if *slow {
+			fmt.Printf("slow: %v in all: %s, real %t\n", time.Since(began).Round(time.Millisecond), sc.name, sd.real)
+		}
 		all = append(all, *s.log)
 	}
 	return all, nil

@@ -17,8 +17,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// patience is how long an answer may take, and how long a state may take to come about.
-const patience = 20 * time.Second
+// patience is how long an answer may take; settling how long a state may take to come about.
+const (
+	patience = 10 * time.Second
+	settling = 5 * time.Second
+)
 
 // session is one scenario on one side. A scenario runs in one goroutine.
 type session struct {
@@ -80,7 +83,7 @@ func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Respo
 	}
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID(s.client)).AppendRequest(nil, req, correlation)
 	began := time.Now()
-	deadline := began.Add(patience)
+	deadline := began.Add(settling)
 	for {
 		got := s.exchange(a.to, frame, a.wordless)
 		resp, fields := s.decode(req, got)

@@ -66,7 +66,7 @@ func startKafka(ctx context.Context, p pair) (*side, error) {
 }
 
 func startReference(_ context.Context, p pair) (*side, error) {
-	c, err := broker.Start(broker.Config{Brokers: p.brokers(), Properties: p.properties()})
+	c, err := broker.Start(broker.Config{Brokers: p.brokers(), Properties: p.properties(), Racks: []string{"rack-1", "rack-2", "rack-3"}[:p.brokers()]})
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,13 @@
 // changes something wakes them; nothing looks by the clock, so in a bubble of testing/synctest a wait in vain is seen as the deadlock that it is. Their
 // errors say what was there instead. [Cluster.Dump] tells everything, for a person to read.
 //
+// # Logs
+//
+// Each replica has a log of its own, which shares the batches of the leader's. It is rolled, retained and compacted by segments, by the clock of its
+// broker ([Cluster.SkewClock]), and each replica does it for itself, as in Kafka. Compaction keeps offsets, the last batch of each producer, tombstones
+// and markers until their delete horizon (KIP-534); it works beside readers and writers. Every batch that is produced is opened and checked, and
+// compressed anew where the topic's compression.type asks for it.
+//
 // # Faults
 //
 // [Cluster.Inject] makes requests go wrong: failed with a code, delayed, stalled, or carried out and not answered. Brokers can be killed, started,
@@ -48,9 +55,9 @@
 //
 //   - A follower holds what its leader holds at once: nothing is lost when a leader dies, and a broker that is killed is replaced at once, not after
 //     its session.
-//   - Share groups, compaction and a data directory are not there yet.
-//   - Compressed batches are opened on compacted topics only, so a malformed record inside one is found by its consumer. A topic with a
-//     compression.type of its own gets batches as they were sent.
+//   - Share groups and a data directory are not there yet.
+//   - A broker has one log directory, which does not exist: it may be full ([Cluster.FillDisk]), and nothing outlives the process. A fetch may cross the
+//     end of a segment, which one of Kafka's does not.
 //   - All brokers have one listener each, of one kind; SASL GSSAPI and delegation tokens are not served, as in a Kafka where they are off.
 //   - Kafka's own topics (__consumer_offsets, __transaction_state) are not shown.
 //   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A

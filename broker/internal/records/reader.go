@@ -14,6 +14,15 @@ func (r *reader) fail() {
 
 // varint reads a zigzag number of 32 bits.
 func (r *reader) varint() int32 {
+	if len(r.src) > 0 && r.src[0] < 0x80 { // most are a byte
+		u := uint32(r.src[0])
+		r.src = r.src[1:]
+		return int32(u>>1) ^ -int32(u&1)
+	}
+	return r.longVarint()
+}
+
+func (r *reader) longVarint() int32 {
 	v, n := binary.Varint(r.src)
 	if n <= 0 || v != int64(int32(v)) {
 		r.fail()
@@ -25,6 +34,11 @@ func (r *reader) varint() int32 {
 
 // varlong reads a zigzag number of 64 bits.
 func (r *reader) varlong() int64 {
+	if len(r.src) > 0 && r.src[0] < 0x80 {
+		u := uint64(r.src[0])
+		r.src = r.src[1:]
+		return int64(u>>1) ^ -int64(u&1)
+	}
 	v, n := binary.Varint(r.src)
 	if n <= 0 {
 		r.fail()

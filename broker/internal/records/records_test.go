@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -208,4 +209,136 @@ func FuzzBatch(f *testing.F) {
 			t.Errorf("%d records of %d without an error", n, b.Count())
 		}
 	})
+}
+
+func TestRewrittenBatchHoldsWhatItIsGiven(t *testing.T) {
+	for codec, compress := range compressors {
+		b := batch(codec, 10, compress(payload(10)))
+		b.SetBaseOffset(50)
+		b.SetLeaderEpoch(3)
+		var all []Record
+		for r, err := range b.Records() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, r)
+		}
+		kept := []Record{all[2], all[7]}
+		for _, horizon := range []int64{NoHorizon, 99_000} {
+			got := b.With(kept, horizon)
+			h, ok := got.DeleteHorizon()
+			if got.CheckSum() != nil || got.Codec() != codec || got.BaseOffset() != 50 || got.LastOffset() != 59 || got.Count() != 2 || got.LeaderEpoch() != 3 ||
+				got.MaxTimestamp() != 1007 || ok != (horizon != NoHorizon) || ok && h != horizon {
+				t.Errorf("%s: batch from %d to %d of %d records, horizon %d", codec, got.BaseOffset(), got.LastOffset(), got.Count(), h)
+			}
+			i := 0
+			for r, err := range got.Records() {
+				if err != nil || r.Offset != kept[i].Offset || r.Timestamp != kept[i].Timestamp || !bytes.Equal(r.Value, kept[i].Value) || len(r.Headers()) != 2 {
+					t.Errorf("%s: record %d is %+v, %v", codec, i, r, err)
+				}
+				i++
+			}
+			if again := got.With(kept, NoHorizon); codec == None && bytes.Equal(again, got) != (horizon == NoHorizon) {
+				t.Errorf("%s: written again it is not the same", codec)
+			}
+		}
+		b.SetLogAppendTime(5000)
+		for r := range b.With(kept, NoHorizon).Records() {
+			if r.Timestamp != 5000 {
+				t.Errorf("%s: log append time became %d", codec, r.Timestamp)
+			}
+		}
+	}
+}
+
+func TestZstdFrameThatClaimsTooMuchTakesNoMemory(t *testing.T) {
+	src := compressors[Zstd](make([]byte, 100))
+	lie := []byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0xff, 0xff, 0xff, 0x0f} // one segment of 256 MiB
+	lie = append(lie, src[6:]...)
+	allocated := testing.AllocsPerRun(1, func() {
+		if _, err := decompress(Zstd, lie, MaxDecompressed); !errors.Is(err, ErrDecompress) {
+			t.Errorf("%v", err)
+		}
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	decompress(Zstd, lie, MaxDecompressed)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+		t.Errorf("%d bytes in %v allocations for a frame of %d", got, allocated, len(lie))
+	}
+}
+
+func FuzzDecompress(f *testing.F) {
+	for codec, compress := range compressors {
+		f.Add(int8(codec), compress(payload(5)))
+		f.Add(int8(codec), compress(make([]byte, 5000)))
+	}
+	f.Add(int8(Snappy), xerialFrames(payload(5)))
+	f.Fuzz(func(t *testing.T, codec int8, src []byte) {
+		const most = 1 << 20
+		out, err := decompress(Codec(codec), src, most)
+		if err != nil {
+			return
+		}
+		if Codec(codec) != Zstd && Codec(codec) != None && len(out) > most {
+			t.Fatalf("%d bytes, at most %d", len(out), most)
+		}
+		room := make([]byte, 0, 100)
+		again, err := decompressTo(room, Codec(codec), src, most)
+		if err != nil || !bytes.Equal(again, out) {
+			t.Fatalf("into memory that is there: %v", err)
+		}
+	})
+}
+
+func FuzzRewrite(f *testing.F) {
+	for codec, compress := range compressors {
+		f.Add([]byte(batch(codec, 3, compress(payload(3)))), uint64(5))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, keep uint64) {
+		b, _, err := Parse(raw)
+		if err != nil {
+			return
+		}
+		if _, err := b.Check(Anything); err != nil {
+			return
+		}
+		var kept []Record
+		for r, err := range b.Records() {
+			if err != nil {
+				t.Fatalf("checked, and cannot be read: %v", err)
+			}
+			if keep&1 != 0 {
+				kept = append(kept, r)
+			}
+			keep = keep>>1 | keep<<63
+		}
+		got := b.With(kept, NoHorizon)
+		i := 0
+		for r, err := range got.Records() {
+			if err != nil || !bytes.Equal(r.Key, kept[i].Key) || r.Offset-b.BaseOffset() != int64(int32(kept[i].Offset-b.BaseOffset())) {
+				t.Fatalf("record %d: %+v, %v", i, r, err)
+			}
+			i++
+		}
+		if i != len(kept) || got.CheckSum() != nil || b.Empty().CheckSum() != nil {
+			t.Fatalf("%d records of %d", i, len(kept))
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for codec := range Zstd + 1 {
+		raw := batch(codec, 100, compressors[codec](payload(100)))
+		b.Run(codec.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := raw.Check(Anything); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/record")
+		})
+	}
 }

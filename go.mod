@@ -14,12 +14,17 @@ require (
 require github.com/twmb/franz-go/pkg/sr v1.8.0
 
 require (
+	github.com/bufbuild/protocompile v0.14.1
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/linkedin/goavro/v2 v2.15.0
 	github.com/twmb/avro v1.9.0
+	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/golang/snappy v0.0.1 // indirect
+require (
+	github.com/golang/snappy v0.0.1 // indirect
+	golang.org/x/sync v0.8.0 // indirect
+)
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -176,6 +176,10 @@ func (s *typed[T]) Describe(b serde.Binding) (registry.Description, error) {
 	case parsed == nil:
 		return registry.Description{}, errNoSchema
 	}
+	return s.describe(b, parsed, own)
+}
+
+func (s *typed[T]) describe(b serde.Binding, parsed *avro.Schema, own sr.Schema) (registry.Description, error) {
 	o := registry.Collect(s.config.registry)
 	var imports []registry.Description
 	for i, r := range s.config.refs {
@@ -203,8 +207,14 @@ func (s *typed[T]) Bind(b serde.Binding) (serde.Codec[T], error) {
 	if parsed == nil {
 		// Nothing is written, so no subject is needed either.
 		o = registry.Collect(nil)
-	} else if c.w, err = registry.NewWriter(b, name, own, o, compile); err != nil {
-		return nil, err
+	} else {
+		d, err := s.describe(b, parsed, own)
+		if err != nil {
+			return nil, err
+		}
+		if c.w, err = registry.NewWriter(b, d, o, whole); err != nil {
+			return nil, err
+		}
 	}
 	c.r, err = registry.NewReader(b, name, sr.TypeAvro, o, c.reader)
 	if err != nil {
@@ -230,6 +240,12 @@ func compile(s *registry.Schema) (*avro.Schema, error) {
 		}
 	}
 	return cache.Parse(s.Schema.Schema)
+}
+
+// whole is compile for what is written: nothing follows the id.
+func whole(s *registry.Schema) (*avro.Schema, []byte, error) {
+	parsed, err := compile(s)
+	return parsed, nil, err
 }
 
 // decoder reads what was written with one schema.
@@ -259,7 +275,7 @@ func (c *codec[T]) Append(ctx context.Context, dst []byte, v T, h *serde.Headers
 	if c.w == nil {
 		return dst, errNoSchema
 	}
-	s, out, err := c.w.Begin(ctx, dst, h, nil)
+	s, out, err := c.w.Begin(ctx, dst, h)
 	if err != nil {
 		return dst, err
 	}

@@ -14,11 +14,10 @@ import (
 // Writer gives what one codec encodes the id of its schema. S is what the codec makes of a schema to encode with. It is safe for concurrent use.
 type Writer[S any] struct {
 	client  *Client
-	binding serde.Binding
-	subject string
-	schema  sr.Schema
+	role    serde.Role
+	what    Description
 	options Options
-	compile func(*Schema) (S, error)
+	compile func(*Schema) (S, []byte, error)
 
 	ready atomic.Pointer[written[S]]
 	once  memo[struct{}, *written[S]]
@@ -27,24 +26,21 @@ type Writer[S any] struct {
 // written is a schema that has its id.
 type written[S any] struct {
 	compiled S
-	prefix   []byte // before a value, or the value of the header
+	frame    []byte // before a value, or the value of the header
 }
 
-// NewWriter returns a writer of the schema. compile is called once, with the schema as it is registered. It fails when there is no registry.
-func NewWriter[S any](b serde.Binding, record string, s sr.Schema, o Options, compile func(*Schema) (S, error)) (*Writer[S], error) {
+// NewWriter returns a writer of the schema that d describes. compile is called once, with the schema as it is registered; what it returns besides S follows
+// the id in every record: Protobuf's message indexes. It fails when there is no registry.
+func NewWriter[S any](b serde.Binding, d Description, o Options, compile func(*Schema) (S, []byte, error)) (*Writer[S], error) {
 	client, err := For(b.Registry)
 	if err != nil {
 		return nil, err
 	}
-	subject, err := o.Subject(b, record)
-	if err != nil {
-		return nil, err
-	}
-	return &Writer[S]{client: client, binding: b, subject: subject, schema: s, options: o, compile: compile}, nil
+	return &Writer[S]{client: client, role: b.Role, what: d, options: o, compile: compile}, nil
 }
 
-// Begin appends the frame of a record, or sets its header. tail follows the id: Protobuf's message indexes. The first call asks the registry.
-func (w *Writer[S]) Begin(ctx context.Context, dst []byte, h *serde.Headers, tail []byte) (S, []byte, error) {
+// Begin appends the frame of a record, or sets its header. The first call asks the registry.
+func (w *Writer[S]) Begin(ctx context.Context, dst []byte, h *serde.Headers) (S, []byte, error) {
 	ready := w.ready.Load()
 	if ready == nil {
 		var err error
@@ -54,14 +50,10 @@ func (w *Writer[S]) Begin(ctx context.Context, dst []byte, h *serde.Headers, tai
 		}
 	}
 	if w.options.framing == InHeader {
-		value := ready.prefix
-		if len(tail) > 0 {
-			value = slices.Concat(value, tail)
-		}
-		h.Set(HeaderName(w.binding.Role), value)
+		h.Set(HeaderName(w.role), ready.frame)
 		return ready.compiled, dst, nil
 	}
-	return ready.compiled, append(append(dst, ready.prefix...), tail...), nil
+	return ready.compiled, append(dst, ready.frame...), nil
 }
 
 func (w *Writer[S]) prepare(ctx context.Context) (*written[S], error) {
@@ -70,21 +62,21 @@ func (w *Writer[S]) prepare(ctx context.Context) (*written[S], error) {
 		if err != nil {
 			return nil, err
 		}
-		compiled, err := w.compile(s)
+		compiled, tail, err := w.compile(s)
 		if err != nil {
 			return nil, &MismatchError{ID{Number: s.ID}, err}
 		}
 		out := &written[S]{compiled: compiled}
 		if w.options.framing == Prefix {
-			out.prefix = AppendPrefix(nil, s.ID)
+			out.frame = append(AppendPrefix(nil, s.ID), tail...)
 			return out, nil
 		}
 		guid, err := ParseGUID(s.GUID)
 		if err != nil {
 			return nil, fmt.Errorf("schema id %d has no GUID for the header %s, since the registry is too old for it; use registry.Prefix: %w",
-				s.ID, HeaderName(w.binding.Role), err)
+				s.ID, HeaderName(w.role), err)
 		}
-		out.prefix = AppendGUID(nil, guid)
+		out.frame = append(AppendGUID(nil, guid), tail...)
 		return out, nil
 	})
 	if err == nil {
@@ -97,11 +89,11 @@ func (w *Writer[S]) prepare(ctx context.Context) (*written[S], error) {
 func (w *Writer[S]) registered(ctx context.Context) (*Schema, error) {
 	switch o := w.options; {
 	case o.register:
-		return w.client.register(ctx, w.subject, w.schema, o.normalize)
+		return w.client.each(ctx, w.what, w.client.Register)
 	case o.latest:
-		return w.client.Latest(ctx, w.subject)
+		return w.client.Latest(ctx, w.what.Subject)
 	default:
-		return w.client.Lookup(ctx, w.subject, w.schema, o.normalize)
+		return w.client.each(ctx, w.what, w.client.Lookup)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -22,7 +23,8 @@ type Description struct {
 	Subject   string
 	Normalize bool
 	Schema    sr.Schema
-	// Imports are schemas to which Schema refers and that are registered before it, each before whoever refers to it. Schema refers to them by References.
+	// Imports are schemas to which Schema refers, by References. They are registered before it; where a reference has no version, it is to the one that
+	// was registered.
 	Imports []Description
 }
 
@@ -33,7 +35,7 @@ func Register(ctx context.Context, r serde.Registry, topic string, role serde.Ro
 	if err != nil {
 		return nil, err
 	}
-	return c.registerAll(ctx, d)
+	return c.each(ctx, d, c.Register)
 }
 
 func describe(r serde.Registry, topic string, role serde.Role, s any) (*Client, Description, error) {
@@ -49,13 +51,31 @@ func describe(r serde.Registry, topic string, role serde.Role, s any) (*Client, 
 	return c, d, err
 }
 
-func (c *Client) registerAll(ctx context.Context, d Description) (*Schema, error) {
+// each registers or looks up what a description imports, and then the schema itself.
+func (c *Client) each(ctx context.Context, d Description, do func(context.Context, string, sr.Schema, bool) (*Schema, error)) (*Schema, error) {
+	s, err := c.referring(ctx, d, do)
+	if err != nil {
+		return nil, err
+	}
+	return do(ctx, d.Subject, s, d.Normalize)
+}
+
+// referring returns the schema of a description with the versions of what it refers to.
+func (c *Client) referring(ctx context.Context, d Description, do func(context.Context, string, sr.Schema, bool) (*Schema, error)) (sr.Schema, error) {
+	s := d.Schema
+	s.References = slices.Clone(s.References)
 	for _, im := range d.Imports {
-		if _, err := c.registerAll(ctx, im); err != nil {
-			return nil, err
+		imported, err := c.each(ctx, im, do)
+		if err != nil {
+			return s, fmt.Errorf("reference to subject %s: %w", im.Subject, err)
+		}
+		for i := range s.References {
+			if ref := &s.References[i]; ref.Subject == im.Subject && ref.Version == 0 {
+				ref.Version = imported.Version
+			}
 		}
 	}
-	return c.Register(ctx, d.Subject, d.Schema, d.Normalize)
+	return s, nil
 }
 
 // codeConflict is HTTP's, which the registry also uses as its own code.
@@ -102,7 +122,15 @@ func (c *Client) compatible(ctx context.Context, d Description) error {
 			return err
 		}
 	}
-	return c.Check(ctx, d.Subject, d.Schema, d.Normalize)
+	s, err := c.referring(ctx, d, c.Lookup)
+	if errors.Is(err, ErrNotRegistered) {
+		// What it refers to is new, too, and so the registry cannot read it yet. Whoever refers to something new is checked once that is registered.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.Check(ctx, d.Subject, s, d.Normalize)
 }
 
 // Check asks whether a schema may be registered under a subject, as [Compatible] does.

@@ -102,7 +102,7 @@ func (f *referenceFaults) Inject(fault guarantee.Fault) (guarantee.Injected, err
 }
 
 func (f *referenceFaults) Kill(_ context.Context, id int32) error  { return f.c.KillBroker(id) }
-func (f *referenceFaults) Stop(_ context.Context, id int32) error  { return f.c.KillBroker(id) }
+func (f *referenceFaults) Stop(_ context.Context, id int32) error  { return f.c.StopBroker(id) }
 func (f *referenceFaults) Start(_ context.Context, id int32) error { return f.c.StartBroker(id) }
 func (f *referenceFaults) Pause(_ context.Context, id int32) error { return f.c.PauseBroker(id) }
 func (f *referenceFaults) Resume(_ context.Context, id int32) error {
@@ -124,6 +124,33 @@ func (f *referenceFaults) MoveLeader(_ context.Context, topic string, partition,
 
 func (f *referenceFaults) MoveCoordinator(_ context.Context, group string, to int32) error {
 	return f.c.MoveCoordinator(group, to)
+}
+
+var _ guarantee.ReplicaFaults = (*referenceFaults)(nil)
+
+func (f *referenceFaults) ShrinkISR(_ context.Context, topic string, partition int32) error {
+	leader, _ := f.c.Leader(topic, partition)
+	var followers []int32
+	for id := range int32(3) {
+		if id+1 != leader {
+			followers = append(followers, id+1)
+		}
+	}
+	return f.c.ShrinkISR(topic, partition, followers...)
+}
+
+func (f *referenceFaults) RestoreISR(_ context.Context, topic string, partition int32) error {
+	return f.c.RestoreISR(topic, partition)
+}
+
+func (f *referenceFaults) StartLosing(_ context.Context, id int32) error {
+	return f.c.StartBroker(id, broker.LoseUnreplicated())
+}
+func (f *referenceFaults) FillDisk(_ context.Context, id int32) error { return f.c.FillDisk(id) }
+func (f *referenceFaults) FreeDisk(_ context.Context, id int32) error { return f.c.FreeDisk(id) }
+
+func (f *referenceFaults) SkewClock(_ context.Context, id int32, by time.Duration) error {
+	return f.c.SkewClock(id, by)
 }
 
 func TestG1NoLoss(t *testing.T)       { onReference(t, "G1") }

@@ -12,6 +12,9 @@ type Scenario struct {
 	Targets   Kind   // where it runs
 	Verbs     []Verb // what it does to the cluster or to a member
 
+	// Why says why it does not run on Apache Kafka, where it does not: which verb it has that nobody can do to a real cluster from outside.
+	Why string
+
 	// Alone says that it harms the whole cluster, so that nothing else may run on it at the same time.
 	Alone bool
 
@@ -36,6 +39,10 @@ const (
 	CutFrame        Verb = "cut in mid-frame"
 	DelayRequest    Verb = "delay a request"
 	StallRequest    Verb = "stall a request"
+	ShrinkISR       Verb = "shrink the in-sync replicas"
+	LoseTail        Verb = "lose what was not replicated"
+	FillDisk        Verb = "fill a disk"
+	SkewClock       Verb = "skew a clock"
 )
 
 // Required are the verbs that Apache Kafka must serve (the design's section on evidence); the reference broker serves all.
@@ -47,7 +54,7 @@ var Guarantees = []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", 
 // Scenarios returns the scenarios of a guarantee that have the kind among their targets; "" for all guarantees.
 func Scenarios(guarantee string, kind Kind) []Scenario {
 	var found []Scenario
-	for _, s := range slices.Concat(loss, floods, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, stopping, truth, secrecy, peers) {
+	for _, s := range slices.Concat(loss, floods, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, stopping, truth, secrecy, peers, replicas) {
 		if s.Targets&kind != 0 && (guarantee == "" || s.Guarantee == guarantee) {
 			found = append(found, s)
 		}
@@ -57,7 +64,9 @@ func Scenarios(guarantee string, kind Kind) []Scenario {
 
 // BrokersFail reports whether brokers go away or hang in it.
 func (s Scenario) BrokersFail() bool {
-	return slices.ContainsFunc(s.Verbs, func(v Verb) bool { return v == KillBroker || v == StopBroker || v == PauseBroker })
+	return slices.ContainsFunc(s.Verbs, func(v Verb) bool {
+		return v == KillBroker || v == StopBroker || v == PauseBroker || v == LoseTail || v == FillDisk
+	})
 }
 
 // Run runs the scenario on the target and fails t when the claim, or any guarantee that the history can show, does not hold.

@@ -74,6 +74,22 @@ type Faults interface {
 	MoveCoordinator(ctx context.Context, group string, to int32) error
 }
 
+// ReplicaFaults is what only a cluster that is asked from inside can do to its replicas: the reference broker's Faults are ReplicaFaults, too. Apache
+// Kafka serves none of them: its in-sync replicas shrink when followers hang, but with them hangs the quorum of controllers that would have to shrink
+// them; what a broker has lost, how full its disk is and what time it is are the machine's.
+type ReplicaFaults interface {
+	// ShrinkISR leaves the leader of a partition alone in sync, RestoreISR lets the others catch up.
+	ShrinkISR(ctx context.Context, topic string, partition int32) error
+	RestoreISR(ctx context.Context, topic string, partition int32) error
+	// StartLosing is Start of a broker that has lost what had not been replicated to it when it died.
+	StartLosing(ctx context.Context, broker int32) error
+	// FillDisk lets a broker's next write fail. FreeDisk gives it room again, and the broker has to be killed and started to use it.
+	FillDisk(ctx context.Context, broker int32) error
+	FreeDisk(ctx context.Context, broker int32) error
+	// SkewClock makes a broker's clock wrong by so much.
+	SkewClock(ctx context.Context, broker int32, by time.Duration) error
+}
+
 // Action is what a Fault does to a request.
 type Action uint8
 

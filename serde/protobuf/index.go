@@ -43,8 +43,8 @@ func messageAt(f protoreflect.FileDescriptor, src []byte) (protoreflect.MessageD
 	if n <= 0 {
 		return nil, nil, errIndex
 	}
-	if count < 0 || count > maxNesting {
-		return nil, nil, fmt.Errorf("the path to the record's message has %d steps, want at most %d", count, maxNesting)
+	if count <= 0 || count > maxNesting {
+		return nil, nil, fmt.Errorf("the path to the record's message has %d steps, want 1 to %d", count, maxNesting)
 	}
 	src = src[n:]
 	messages := f.Messages()

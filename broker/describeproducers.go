@@ -5,7 +5,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// handleDescribeProducers says what the leaders of partitions know of those who produce to them (KIP-664).
+// handleDescribeProducers says what a replica of a partition, the leader's or another, knows of those who produce to it (KIP-664).
 func handleDescribeProducers(r *request) answer {
 	req := r.msg.(*kmsg.DescribeProducersRequest)
 	resp := req.ResponseKind().(*kmsg.DescribeProducersResponse)
@@ -40,10 +40,14 @@ func (r *request) describeProducers(topic string, p *kmsg.DescribeProducersRespo
 	}
 	part.mu.Lock()
 	defer part.mu.Unlock()
-	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
-		return err
+	held := part.copyLocked(r.node.id)
+	switch {
+	case part.deleted:
+		return kerr.UnknownTopicOrPartition
+	case held == nil:
+		return kerr.NotLeaderForPartition
 	}
-	for _, known := range part.log.Producers() {
+	for _, known := range held.log.Producers() {
 		a := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 		a.ProducerID, a.ProducerEpoch = known.ID, int32(known.Epoch)
 		a.LastSequence, a.LastTimestamp = known.LastSequence, known.LastTime

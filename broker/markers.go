@@ -16,6 +16,9 @@ import (
 // markerRetry is how long a coordinator waits before it sends a marker again that was not acknowledged.
 const markerRetry = 100 * time.Millisecond
 
+// markerTimeout is how long a marker that was asked for may take to reach the replicas (request.timeout.ms).
+const markerTimeout = 30 * time.Second
+
 // writeMarkers has the markers of a transaction written, each by a goroutine of its own: a partition without a leader holds up its own marker only.
 func (c *Cluster) writeMarkers(e txns.Ending) {
 	for _, p := range e.Partitions {
@@ -53,14 +56,15 @@ func (m *marking) run() bool {
 		if done {
 			return true
 		}
+		wake := m.wake.changed
 		var again <-chan time.Time
 		if retry {
 			t := time.NewTimer(markerRetry)
 			defer t.Stop()
-			again = t.C
+			wake, moved, again = nil, nil, t.C
 		}
 		select {
-		case <-m.wake.changed:
+		case <-wake:
 		case <-moved:
 		case <-again:
 		case <-c.done:
@@ -180,6 +184,8 @@ func handleWriteTxnMarkers(r *request) answer {
 	req := r.msg.(*kmsg.WriteTxnMarkersRequest)
 	resp := req.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
 	allowed := r.allowsCluster(kmsg.ACLOperationClusterAction) || r.allowsCluster(kmsg.ACLOperationAlter)
+	var unacknowledged []pending
+	var answers []*int16 // where the answer to each stands
 	for i := range req.Markers {
 		q := &req.Markers[i]
 		out := kmsg.NewWriteTxnMarkersResponseMarker()
@@ -187,54 +193,71 @@ func handleWriteTxnMarkers(r *request) answer {
 		for _, t := range q.Topics {
 			topic := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
 			topic.Topic = t.Topic
-			for _, index := range t.Partitions {
-				p := kmsg.NewWriteTxnMarkersResponseMarkerTopicPartition()
+			topic.Partitions = make([]kmsg.WriteTxnMarkersResponseMarkerTopicPartition, len(t.Partitions))
+			for j, index := range t.Partitions {
+				p := &topic.Partitions[j]
 				p.Partition = index
+				var a *pending
 				err := error(kerr.ClusterAuthorizationFailed)
 				if allowed {
-					err = r.mark(q, t.Topic, index)
+					a, err = r.mark(q, t.Topic, index)
 				}
 				p.ErrorCode, _ = codeOf(err)
-				topic.Partitions = append(topic.Partitions, p)
+				if a != nil {
+					unacknowledged, answers = append(unacknowledged, *a), append(answers, &p.ErrorCode)
+				}
 			}
 			out.Topics = append(out.Topics, topic)
 		}
 		resp.Markers = append(resp.Markers, out)
 	}
+	results := make([]*kmsg.ProduceResponseTopicPartition, len(unacknowledged))
+	for i, a := range unacknowledged {
+		results[i] = a.p
+	}
+	if !r.awaitAcknowledged(unacknowledged, markerTimeout) {
+		return answer{close: true}
+	}
+	for i, p := range results {
+		*answers[i] = p.ErrorCode
+	}
 	return answer{resp: resp}
 }
 
-// mark writes one marker that was asked for.
-func (r *request) mark(q *kmsg.WriteTxnMarkersRequestMarker, topic string, index int32) error {
+// mark writes one marker that was asked for. What it returns has still to be acknowledged by the replicas.
+func (r *request) mark(q *kmsg.WriteTxnMarkersRequestMarker, topic string, index int32) (*pending, error) {
 	c := r.node.cluster
 	if err := r.fault(topic, index); err != nil {
-		return err
+		return nil, err
 	}
 	if topic == offsetsTopic && c.exists(txns.Partition{Topic: topic, Partition: index}) {
 		if c.offsetsLeader(index) != r.node.id {
-			return kerr.NotLeaderForPartition
+			return nil, kerr.NotLeaderForPartition
 		}
 		c.endOffsets(index, q.ProducerID, q.Committed)
-		return nil
+		return nil, nil
 	}
 	part := c.partition(topic, index)
 	switch {
 	case part == nil:
-		return kerr.UnknownTopicOrPartition
+		return nil, kerr.UnknownTopicOrPartition
 	case q.ProducerEpoch < 0:
-		return because(kerr.UnknownServerError, fmt.Errorf("marker with the producer epoch %d", q.ProducerEpoch))
+		return nil, because(kerr.UnknownServerError, fmt.Errorf("marker with the producer epoch %d", q.ProducerEpoch))
 	}
 	part.mu.Lock()
 	defer part.mu.Unlock()
 	if !slices.Contains(part.replicas, r.node.id) {
-		return kerr.UnknownTopicOrPartition
+		return nil, kerr.UnknownTopicOrPartition
 	}
 	if err := part.checkLeaderLocked(r.node.id, -1); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := part.markLocked(storage.Marker{Producer: q.ProducerID, Epoch: q.ProducerEpoch, Coordinator: q.CoordinatorEpoch, Commit: q.Committed,
+	res, err := part.markLocked(storage.Marker{Producer: q.ProducerID, Epoch: q.ProducerEpoch, Coordinator: q.CoordinatorEpoch, Commit: q.Committed,
 		Bumped: q.TransactionVersion >= 2}, r.node.now())
-	return producerError(err)
+	if err != nil {
+		return nil, producerError(err)
+	}
+	return &pending{part: part, epoch: part.epoch, end: res.Base + 1, p: &kmsg.ProduceResponseTopicPartition{}}, nil
 }
 
 // producerError gives what a log says of a producer the code that Kafka has for it.

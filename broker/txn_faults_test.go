@@ -56,7 +56,7 @@ func TestCommittedReadersWaitWhileMarkersAreHeld(t *testing.T) {
 		if n := cluster.LastStableOffset("orders", 0); n != 0 {
 			t.Errorf("last stable offset %d while the transaction is open", n)
 		}
-		held := cluster.Inject(broker.Fault{API: broker.APIWriteTxnMarkers, Topic: "orders", Stall: true})
+		held := inject(t, cluster, broker.Fault{API: broker.APIWriteTxnMarkers, Topic: "orders", Stall: true})
 		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestMarkerWaitsForALeaderThatIsDown(t *testing.T) {
 
 func TestMarkersWaitForACoordinatorThatIsPaused(t *testing.T) {
 	withTxn(t, func(ctx context.Context, t *testing.T, cluster *broker.Cluster, client *kgo.Client) {
-		held := cluster.Inject(broker.Fault{API: broker.APIWriteTxnMarkers, DropResponse: true, Count: 2})
+		held := inject(t, cluster, broker.Fault{API: broker.APIWriteTxnMarkers, DropResponse: true, Count: 2})
 		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			t.Fatal(err)
 		}
@@ -172,8 +172,8 @@ func TestTransactionMovesWithItsCoordinator(t *testing.T) {
 
 func TestFaultFindsTheRequestsOfATransaction(t *testing.T) {
 	withTxn(t, func(ctx context.Context, t *testing.T, cluster *broker.Cluster, client *kgo.Client) {
-		other := cluster.Inject(broker.Fault{API: broker.APIEndTxn, TransactionalID: "other", Fail: kerr.ProducerFenced.Code})
-		once := cluster.Inject(broker.Fault{API: broker.APIEndTxn, TransactionalID: "tx", Fail: kerr.CoordinatorNotAvailable.Code, Count: 1})
+		other := inject(t, cluster, broker.Fault{API: broker.APIEndTxn, TransactionalID: "other", Fail: kerr.ProducerFenced.Code})
+		once := inject(t, cluster, broker.Fault{API: broker.APIEndTxn, TransactionalID: "tx", Fail: kerr.CoordinatorNotAvailable.Code, Count: 1})
 		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			t.Fatal(err)
 		}

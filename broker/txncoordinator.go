@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,65 +10,51 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
-// txnCoordinators says which broker coordinates which transactional id. What is known of the ids is the cluster's, as it is with groups: whoever
-// becomes the coordinator has read what the last one wrote down. Its epoch is newer, which is how partitions tell the markers of two coordinators
-// apart.
+// txnCoordinators says which broker coordinates which transactional id: the one that leads the id's partition of __transaction_state, which every broker
+// holds. A broker that takes a partition over keeps it, and its epoch is newer, which is how logs tell the markers of two coordinators apart. What is
+// known of the ids is the cluster's: whoever becomes the coordinator has read what the last one wrote down.
 type txnCoordinators struct {
 	mu    sync.Mutex // guards what follows
-	moved map[string]int32
-	terms map[string]term // by transactional id
+	terms []term     // by partition of __transaction_state
 }
 
-// term is who coordinated an id when it was last looked at, and the epoch of that.
+// term is who leads a partition of __transaction_state, noLeader while no broker runs, and in which epoch.
 type term struct{ broker, epoch int32 }
 
 // ofTxn returns the broker that coordinates a transactional id, noLeader where none can.
-func (c *Cluster) ofTxn(id string) int32 {
-	c.txnCoordinators.mu.Lock()
-	broker, moved := c.txnCoordinators.moved[id]
-	c.txnCoordinators.mu.Unlock()
-	if moved && c.node(broker).isAlive() {
-		return broker
-	}
-	return c.firstAlive(javaHash(id) % int32(c.property().Int("transaction.state.log.num.partitions")))
-}
+func (c *Cluster) ofTxn(id string) int32 { return c.txnTerm(id).broker }
 
 // txnTerm returns the broker that coordinates a transactional id, and in which epoch.
 func (c *Cluster) txnTerm(id string) term {
-	broker := c.ofTxn(id)
 	cs := &c.txnCoordinators
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if cs.terms == nil {
-		cs.terms = make(map[string]term)
+	p := int(javaHash(id)) % len(cs.terms)
+	t := &cs.terms[p]
+	if n := c.node(t.broker); n == nil || !n.isAlive() {
+		if next := c.firstAlive(int32(p)); next != t.broker {
+			t.lead(next)
+		}
 	}
-	t, known := cs.terms[id]
-	switch {
-	case !known:
-		t = term{broker: broker}
-	case t.broker != broker:
-		t = term{broker, t.epoch + 1}
-	}
-	cs.terms[id] = t
-	return t
+	return *t
 }
 
-// MoveTxnCoordinator makes a broker the coordinator of a transactional id for as long as the broker runs. Its transaction goes on; what comes to the
-// old coordinator is answered NOT_COORDINATOR. The broker must run: it fails with [ErrUnknownBroker].
+// lead begins the term of another broker.
+func (t *term) lead(broker int32) { t.broker, t.epoch = broker, t.epoch+1 }
+
+// MoveTxnCoordinator makes a broker the coordinator of a transactional id, and of those in the same partition of __transaction_state, for as long as the
+// broker runs. Open transactions go on; what comes to the old coordinator is answered NOT_COORDINATOR. The broker must run: it fails with
+// [ErrUnknownBroker].
 func (c *Cluster) MoveTxnCoordinator(transactionalID string, broker int32) error {
 	if n := c.node(broker); n == nil || !n.isAlive() {
 		return fmt.Errorf("move coordinator of transactional id %s to broker %d, which does not run: %w", transactionalID, broker, ErrUnknownBroker)
 	}
-	c.txnTerm(transactionalID) // so that the change is seen
 	cs := &c.txnCoordinators
 	cs.mu.Lock()
-	cs.moved = maps.Clone(cs.moved)
-	if cs.moved == nil {
-		cs.moved = make(map[string]int32)
+	if t := &cs.terms[int(javaHash(transactionalID))%len(cs.terms)]; t.broker != broker {
+		t.lead(broker)
 	}
-	cs.moved[transactionalID] = broker
 	cs.mu.Unlock()
-	c.txnTerm(transactionalID)
 	c.coordinatorsChanged()
 	c.log.Info("transaction coordinator moved", "transactional id", transactionalID, "broker", broker)
 	return nil
@@ -78,6 +63,11 @@ func (c *Cluster) MoveTxnCoordinator(transactionalID string, broker int32) error
 // newTxns starts the coordinator of all transactions.
 func (c *Cluster) newTxns() *txns.Manager {
 	p := c.property()
+	terms := make([]term, p.Int("transaction.state.log.num.partitions"))
+	for i := range terms {
+		terms[i] = term{noLeader, -1} // the first that is asked for begins with epoch 0
+	}
+	c.txnCoordinators.terms = terms
 	return txns.New(txns.Config{
 		NewProducerID:      c.newProducerID,
 		Write:              c.writeMarkers,

@@ -30,3 +30,18 @@ func (c *Cluster) ReplicaStates(topic string, partition int32) (all []ReplicaSta
 	}
 	return all, p.unclean
 }
+
+// ReleaseAndShrink lets followers fetch and takes them out of the in-sync replicas before anybody who waits for them has looked.
+func (c *Cluster) ReleaseAndShrink(topic string, partition int32) {
+	for _, n := range c.nodes {
+		n.held.Store(false)
+	}
+	p := c.partition(topic, partition)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.replicateLocked()
+	for _, f := range p.copies {
+		f.held = true
+	}
+	p.changeLocked(change{isr: []int32{p.leader}})
+}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -332,6 +333,41 @@ func TestTokensOfUnknownOrShortLifeAreNotKept(t *testing.T) {
 	}
 }
 
+// openConn counts the connections that are open.
+type openConn struct {
+	net.Conn
+	once sync.Once
+	open *atomic.Int32
+}
+
+func (c *openConn) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close() //nolint:wrapcheck // it is that one's
+}
+
+// A token is asked for every few minutes, and nobody closes a mechanism: no connection stays open for the next time.
+func TestTokenEndpointKeepsNoConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var open atomic.Int32
+		p := newIDP(t, func(w http.ResponseWriter, _ *http.Request) { give(w, "abc", 300) })
+		cc := p.credentials(func(cc *sordini.ClientCredentials) {
+			cc.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := p.network.Dial(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				open.Add(1)
+				return &openConn{Conn: conn, open: &open}, nil
+			}
+		})
+		first(t, sordini.OAuthBearer(cc.Tokens()))
+		synctest.Wait()
+		if n := open.Load(); n != 0 || len(p.asked()) != 1 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
 // A token that says itself when it expires is kept by that.
 func TestTokenIsKeptByItsOwnWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -431,7 +467,7 @@ func TestWhyThereIsNoTokenIsExplained(t *testing.T) {
 		"no JSON":              {answer(200, `<html>`), nil, "", 1, "not JSON"},
 		"no token in it":       {answer(200, `{}`), nil, "", 1, "without an access_token"},
 		"another type":         {answer(200, `{"access_token":"a","token_type":"mac"}`), nil, "", 1, `of type "mac"`},
-		"more than a token is": {answer(200, strings.Repeat(" ", 2<<20)), nil, "", 1, "not JSON"},
+		"more than a token is": {answer(200, strings.Repeat(" ", 2<<20)+`{"access_token":"a"}`), nil, "", 1, "not JSON"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://idp:80/other", http.StatusTemporaryRedirect)
 		}, nil, "", 1, "redirect"},

@@ -181,10 +181,7 @@ func handleFindCoordinator(r *request) answer {
 
 // topicsChanged notes that topics were created, deleted or given more partitions. The coordinator is told when the next request for it comes, so that
 // creating many topics one by one does not list them all each time.
-func (c *Cluster) topicsChanged() {
-	c.coordinators.stale.Store(true)
-	c.watchers.notify()
-}
+func (c *Cluster) topicsChanged() { c.coordinators.stale.Store(true) }
 
 // refreshGroups tells the coordinator of changed topics.
 func (c *Cluster) refreshGroups() {

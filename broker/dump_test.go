@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -92,8 +93,13 @@ func TestRecordsSayWhatBecameOfTheirTransaction(t *testing.T) {
 			t.Errorf("record %+v, its marker %+v", r, all[3])
 		}
 		// Markers are not records that somebody has written.
-		if err := c.WaitRecords(t.Context(), "orders", 6); err != nil {
+		past, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.WaitRecords(past, "orders", 6); err != nil {
 			t.Error(err)
+		}
+		if err := c.WaitRecords(past, "orders", 7); err == nil || !strings.Contains(err.Error(), "have 6") {
+			t.Errorf("error %v", err)
 		}
 		ended := make(chan error, 2)
 		go func() { ended <- c.WaitTransactionsEnded(t.Context()) }()

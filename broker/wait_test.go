@@ -188,6 +188,36 @@ func TestWaitsSayWhatWasThereInstead(t *testing.T) {
 	})
 }
 
+// Who waits for something of a topic that is deleted waits no longer.
+func TestWaitsEndWithTheirTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, broker.Config{Network: broker.NewNetwork(), Topics: []broker.Topic{{Name: "orders"}}})
+		client := newClient(t, c)
+		ended := make(chan error)
+		waits := []func() error{
+			func() error { return c.WaitRecords(t.Context(), "orders", 1) },
+			func() error { return c.WaitLeader(t.Context(), "orders", 0, broker.NoLeader) },
+			func() error { return c.WaitCommitted(t.Context(), "billing", "orders", 0, 1) },
+		}
+		for _, wait := range waits {
+			go func() { ended <- wait() }()
+		}
+		synctest.Wait()
+		req := kmsg.NewPtrDeleteTopicsRequest()
+		rt := kmsg.NewDeleteTopicsRequestTopic()
+		rt.Topic = kmsg.StringPtr("orders")
+		req.Topics, req.TopicNames = append(req.Topics, rt), []string{"orders"}
+		if _, err := req.RequestWith(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		for range waits {
+			if err := <-ended; !errors.Is(err, broker.ErrUnknownPartition) {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
 // A lag counts from the commit, or from the start of the log where nothing is committed or what followed the commit is gone, for what is committed and
 // what members have.
 func TestLagCountsWhatIsCommittedAndWhatMembersHave(t *testing.T) {

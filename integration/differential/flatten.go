@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/crc32"
 	"reflect"
 	"slices"
 	"strings"
@@ -97,8 +98,10 @@ func (f *flattener) list(path, name string, v reflect.Value) {
 		sub.value("", name, v.Index(i))
 		var keys []string
 		for _, e := range sub.out {
-			if slices.Contains(by, e.Path) {
-				keys = append(keys, strings.Trim(e.Value, `"`))
+			for _, k := range by {
+				if k == e.Path || strings.HasPrefix(e.Path, k+"[") {
+					keys = append(keys, strings.Trim(e.Value, `"`))
+				}
 			}
 		}
 		key := strings.Join(keys, " ")
@@ -140,6 +143,12 @@ func (f *flattener) batches(path string, b []byte) {
 			f.add(path+".rest", fmt.Sprint(len(b)))
 			return
 		}
+		sum := "right" // the sum itself is over what is random too
+		if crc32.Checksum(b[21:size], crc32.MakeTable(crc32.Castagnoli)) != uint32(batch.CRC) {
+			sum = "wrong"
+		}
+		f.add(p+".Checksum", sum)
+		batch.CRC = 0
 		f.value(p, ".RecordBatch", reflect.ValueOf(batch))
 		b = b[size:]
 	}

@@ -43,30 +43,44 @@ var rules = []rule{
 	}},
 	{"*.*Timestamp*", "clocks go on; times of the client's own choice are not near the present and are compared", reflect.Int64, now},
 	{"*.*TimeMillis", "clocks go on", reflect.Int64, now},
+	{"*.LogAppendTime", "clocks go on", reflect.Int64, now},
+	{"DescribeQuorum.*LogEndOffset", "how long the metadata log is depends on how Kafka writes it down", reflect.Int64, positive},
+	{"DescribeQuorum.*HighWatermark", "as LogEndOffset", reflect.Int64, positive},
+	{"DescribeQuorum.*LeaderEpoch", "how many elections it took", reflect.Int32, positive},
+	{"DescribeQuorum.Nodes.Listeners.Port", "ports are whatever was free", reflect.Uint16, positive},
 	{"DescribeLogDirs.Dirs.Dir", "folders are where they are", reflect.String, func(*symbols, reflect.Value) string { return "a folder" }},
-	{"DescribeLogDirs.Dirs.*Bytes", "disks have the size they have", reflect.Int64, func(_ *symbols, v reflect.Value) string {
-		if v.Int() > 0 {
-			return "positive"
-		}
-		return fmt.Sprint(v.Int())
-	}},
+	{"DescribeLogDirs.Dirs.*Bytes", "disks have the size they have", reflect.Int64, positive},
 }
 
 // keyed are lists whose order means nothing, most of them because Kafka gives them in the order of a hash table. Their elements are compared by the fields
 // that name them.
 var keyed = map[string][]string{
-	"ApiVersions.ApiKeys":               {"ApiKey"},
-	"ApiVersions.SupportedFeatures":     {"Name"},
-	"ApiVersions.FinalizedFeatures":     {"Name"},
-	"Metadata.Brokers":                  {"NodeID"},
-	"Metadata.Topics":                   {"Topic", "TopicID"},
-	"DescribeCluster.Brokers":           {"NodeID"},
-	"ListGroups.Groups":                 {"Group"},
-	"CreateTopics.Topics":               {"Topic", "ErrorCode"},
-	"CreateTopics.Topics.Configs":       {"Name"},
-	"DeleteTopics.Topics":               {"Topic", "TopicID", "ErrorCode"},
-	"CreatePartitions.Topics":           {"Topic"},
-	"DescribeConfigs.Resources.Configs": {"Name"},
+	"ApiVersions.ApiKeys":                                 {"ApiKey"},
+	"ApiVersions.SupportedFeatures":                       {"Name"},
+	"ApiVersions.FinalizedFeatures":                       {"Name"},
+	"Metadata.Brokers":                                    {"NodeID"},
+	"Metadata.Topics":                                     {"Topic", "TopicID"},
+	"DescribeCluster.Brokers":                             {"NodeID"},
+	"ListGroups.Groups":                                   {"Group"},
+	"CreateTopics.Topics":                                 {"Topic", "ErrorCode"},
+	"CreateTopics.Topics.Configs":                         {"Name"},
+	"DeleteTopics.Topics":                                 {"Topic", "TopicID", "ErrorCode"},
+	"CreatePartitions.Topics":                             {"Topic"},
+	"DescribeConfigs.Resources.Configs":                   {"Name"},
+	"DescribeConfigs.Resources":                           {"ResourceType", "ResourceName"},
+	"AlterConfigs.Resources":                              {"ResourceType", "ResourceName"},
+	"IncrementalAlterConfigs.Resources":                   {"ResourceType", "ResourceName"},
+	"ListConfigResources.ConfigResources":                 {"Type", "Name"},
+	"DescribeGroups.Groups":                               {"Group"},
+	"DeleteGroups.Groups":                                 {"Group"},
+	"DescribeTransactions.TransactionStates.Topics":       {"Topic"},
+	"ListTransactions.TransactionStates":                  {"TransactionalID"},
+	"AlterUserSCRAMCredentials.Results":                   {"User"},
+	"Fetch.Topics":                                        {"Topic", "TopicID"},
+	"DescribeProducers.Topics.Partitions.ActiveProducers": {"ProducerID"},
+	"DescribeClientQuotas.Entries":                        {"Entity"},
+	"DescribeClientQuotas.Entries.Entity":                 {"Type"},
+	"DescribeClientQuotas.Entries.Values":                 {"Key"},
 }
 
 // now replaces a time near the present. Records of the scenarios are stamped an hour and more ago.
@@ -75,6 +89,14 @@ func now(_ *symbols, v reflect.Value) string {
 		return "now"
 	}
 	return fmt.Sprint(v.Int())
+}
+
+// positive replaces a number whose value means nothing here, but not whether there is one.
+func positive(_ *symbols, v reflect.Value) string {
+	if v.CanUint() && v.Uint() > 0 || v.CanInt() && v.Int() > 0 {
+		return "positive"
+	}
+	return fmt.Sprint(v.Interface())
 }
 
 // symbols gives names to what is random, in the order in which a scenario meets it.
@@ -159,22 +181,26 @@ func (s *symbols) replace(where string, v reflect.Value) (string, bool) {
 	return "", false
 }
 
-var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9_-]{22}`)
+var (
+	uuid    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	shortID = regexp.MustCompile(`[A-Za-z0-9_-]{22}`)
+	within  = regexp.MustCompile(`within \[-?[0-9]+, [0-9]+\]`)
+)
 
-// text replaces ids inside a text: member ids are made of random UUIDs, error messages name topic ids.
+// text replaces ids inside a text: member ids are made of random UUIDs, error messages name topic ids. What is refused for its time is told the times
+// that would have been right, which go on.
 func (s *symbols) text(t string) string {
-	t = uuid.ReplaceAllStringFunc(t, func(id string) string {
+	t = uuid.ReplaceAllStringFunc(t, func(id string) string { return "<" + s.name("uuid", id, "") + ">" })
+	t = shortID.ReplaceAllStringFunc(t, func(id string) string {
 		if name := s.ids[id]; name != "" {
 			return "<" + name + ">"
-		}
-		if len(id) == 36 {
-			return "<" + s.name("uuid", id, "") + ">"
 		}
 		if raw, err := base64.RawURLEncoding.DecodeString(id); err == nil && len(raw) == 16 && raw[6]>>4 == 4 && raw[8]>>6 == 2 {
 			return "<" + s.name("uuid", id, "") + ">"
 		}
 		return id
 	})
+	t = within.ReplaceAllString(t, "within <bounds>")
 	for i, a := range s.side.addrs {
 		t = strings.ReplaceAll(t, a, fmt.Sprintf("<broker %d>", i+1))
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/settings"
 )
 
+// maxCreatedPartitions is how many partitions one request may create, as in Kafka's controller.
+const maxCreatedPartitions = 10_000
+
 func handleCreateTopics(r *request) answer {
 	req := r.msg.(*kmsg.CreateTopicsRequest)
 	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
@@ -15,6 +18,12 @@ func handleCreateTopics(r *request) answer {
 	for i := range req.Topics {
 		asked[req.Topics[i].Topic]++
 	}
+	partitions := 0
+	for i := range req.Topics {
+		if q := &req.Topics[i]; asked[q.Topic] == 1 {
+			partitions += max(int(q.NumPartitions), len(q.ReplicaAssignment))
+		}
+	}
 	for i := range req.Topics {
 		q := &req.Topics[i]
 		if asked[q.Topic] == 0 {
@@ -22,7 +31,7 @@ func handleCreateTopics(r *request) answer {
 		}
 		t := kmsg.NewCreateTopicsResponseTopic()
 		t.Topic = q.Topic
-		t.NumPartitions, t.ReplicationFactor = -1, -1
+		t.NumPartitions, t.ReplicationFactor, t.Configs = -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
 		var created *topic
 		spec := specOf(q)
 		var err error
@@ -37,6 +46,8 @@ func handleCreateTopics(r *request) answer {
 		case !r.allowsCreate(q.Topic):
 			err = codef(kerr.TopicAuthorizationFailed, "Authorization failed.")
 		case err != nil:
+		case partitions > maxCreatedPartitions:
+			err = codef(kerr.PolicyViolation, "Excessively large number of partitions per request.")
 		case req.ValidateOnly:
 			c.mu.RLock()
 			created, err = c.newTopicLocked(spec)

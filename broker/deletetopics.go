@@ -44,6 +44,9 @@ func handleDeleteTopics(r *request) answer {
 		case times[known.id] > 1:
 			times[known.id] = 0
 			err = codef(kerr.InvalidRequest, "Duplicate topic name.")
+			if q.Topic == nil {
+				err = codef(kerr.InvalidRequest, "Duplicate topic id.")
+			}
 		case !c.property().Bool("delete.topic.enable"):
 			err = codef(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
 		case r.fault(known.name, -1) != nil:

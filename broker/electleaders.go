@@ -77,7 +77,7 @@ func (c *Cluster) electLeader(topic string, index int32, how int8) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if how == electsPreferred && p.leader == p.replicas[0] || how == electsUnclean && p.leader != noLeader {
-		return kerr.ElectionNotNeeded
+		return codef(kerr.ElectionNotNeeded, "Leader election not needed for topic partition.")
 	}
 	before := p.epoch
 	p.replicateLocked()

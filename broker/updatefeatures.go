@@ -32,7 +32,7 @@ func handleUpdateFeatures(r *request) answer {
 			}
 		}
 		if err := checkFeature(r.node.id, u.Feature, u.MaxVersionLevel, kind, req.ValidateOnly); err != nil {
-			resp.ErrorCode, resp.ErrorMessage = codeOf(codef(kerr.FeatureUpdateFailed,
+			resp.ErrorCode, resp.ErrorMessage = codeOf(codef(kerr.InvalidUpdateVersion,
 				"The update failed for all features since the following feature had an error: %v", err))
 			resp.Results = nil
 			return answer{resp: resp}

@@ -32,6 +32,24 @@ var rules = []rule{
 	{"*.ProducerID", "producer ids come from blocks that brokers reserve, which other scenarios use too", reflect.Int64, func(s *symbols, v reflect.Value) string {
 		return s.name("producer", fmt.Sprint(v.Int()), "-1")
 	}},
+	{"Metadata.ControllerID", "brokers that are no controllers name any broker", reflect.Int32, func(s *symbols, v reflect.Value) string {
+		if v.Int() >= 1 && int(v.Int()) <= len(s.side.addrs) {
+			return "a broker"
+		}
+		return fmt.Sprint(v.Int())
+	}},
+	{"ConsumerGroupHeartbeat.MemberID", "the member ids that brokers give are random", reflect.String, func(s *symbols, v reflect.Value) string {
+		if shortID.MatchString(v.String()) && v.Len() == 22 {
+			return s.name("member", v.String(), "")
+		}
+		return v.String()
+	}},
+	{"JoinGroup.MemberID", "as before", reflect.String, func(s *symbols, v reflect.Value) string {
+		if v.Len() == 22 {
+			return s.name("member", v.String(), "")
+		}
+		return s.text(v.String())
+	}},
 	{"Fetch.SessionID", "fetch session ids are random", reflect.Int32, func(s *symbols, v reflect.Value) string {
 		return s.name("session", fmt.Sprint(v.Int()), "0")
 	}},
@@ -55,32 +73,36 @@ var rules = []rule{
 // keyed are lists whose order means nothing, most of them because Kafka gives them in the order of a hash table. Their elements are compared by the fields
 // that name them.
 var keyed = map[string][]string{
-	"ApiVersions.ApiKeys":                                 {"ApiKey"},
-	"ApiVersions.SupportedFeatures":                       {"Name"},
-	"ApiVersions.FinalizedFeatures":                       {"Name"},
-	"Metadata.Brokers":                                    {"NodeID"},
-	"Metadata.Topics":                                     {"Topic", "TopicID"},
-	"DescribeCluster.Brokers":                             {"NodeID"},
-	"ListGroups.Groups":                                   {"Group"},
-	"CreateTopics.Topics":                                 {"Topic", "ErrorCode"},
-	"CreateTopics.Topics.Configs":                         {"Name"},
-	"DeleteTopics.Topics":                                 {"Topic", "TopicID", "ErrorCode"},
-	"CreatePartitions.Topics":                             {"Topic"},
-	"DescribeConfigs.Resources.Configs":                   {"Name"},
-	"DescribeConfigs.Resources":                           {"ResourceType", "ResourceName"},
-	"AlterConfigs.Resources":                              {"ResourceType", "ResourceName"},
-	"IncrementalAlterConfigs.Resources":                   {"ResourceType", "ResourceName"},
-	"ListConfigResources.ConfigResources":                 {"Type", "Name"},
-	"DescribeGroups.Groups":                               {"Group"},
-	"DeleteGroups.Groups":                                 {"Group"},
-	"DescribeTransactions.TransactionStates.Topics":       {"Topic"},
-	"ListTransactions.TransactionStates":                  {"TransactionalID"},
-	"AlterUserSCRAMCredentials.Results":                   {"User"},
-	"Fetch.Topics":                                        {"Topic", "TopicID"},
-	"DescribeProducers.Topics.Partitions.ActiveProducers": {"ProducerID"},
-	"DescribeClientQuotas.Entries":                        {"Entity"},
-	"DescribeClientQuotas.Entries.Entity":                 {"Type"},
-	"DescribeClientQuotas.Entries.Values":                 {"Key"},
+	"ApiVersions.ApiKeys":                                  {"ApiKey"},
+	"ApiVersions.SupportedFeatures":                        {"Name"},
+	"ApiVersions.FinalizedFeatures":                        {"Name"},
+	"Metadata.Brokers":                                     {"NodeID"},
+	"Metadata.Topics":                                      {"Topic", "TopicID"},
+	"DescribeCluster.Brokers":                              {"NodeID"},
+	"ListGroups.Groups":                                    {"Group"},
+	"CreateTopics.Topics":                                  {"Topic", "ErrorCode"},
+	"CreateTopics.Topics.Configs":                          {"Name"},
+	"DeleteTopics.Topics":                                  {"Topic", "TopicID", "ErrorCode"},
+	"CreatePartitions.Topics":                              {"Topic"},
+	"DescribeConfigs.Resources.Configs":                    {"Name"},
+	"DescribeUserSCRAMCredentials.Results.CredentialInfos": {"Mechanism"},
+	"AlterClientQuotas.Entries.Entity":                     {"Type"},
+	"DescribeConfigs.Resources":                            {"ResourceType", "ResourceName"},
+	"AlterConfigs.Resources":                               {"ResourceType", "ResourceName"},
+	"IncrementalAlterConfigs.Resources":                    {"ResourceType", "ResourceName"},
+	"ListConfigResources.ConfigResources":                  {"Type", "Name"},
+	"DescribeGroups.Groups":                                {"Group"},
+	"ConsumerGroupDescribe.Groups":                         {"Group"},
+	"ConsumerGroupDescribe.Groups.Members":                 {"MemberID"},
+	"DeleteGroups.Groups":                                  {"Group"},
+	"DescribeTransactions.TransactionStates.Topics":        {"Topic"},
+	"ListTransactions.TransactionStates":                   {"TransactionalID"},
+	"AlterUserSCRAMCredentials.Results":                    {"User"},
+	"Fetch.Topics":                                         {"Topic", "TopicID"},
+	"DescribeProducers.Topics.Partitions.ActiveProducers":  {"ProducerID"},
+	"DescribeClientQuotas.Entries":                         {"Entity"},
+	"DescribeClientQuotas.Entries.Entity":                  {"Type"},
+	"DescribeClientQuotas.Entries.Values":                  {"Key"},
 }
 
 // now replaces a time near the present. Records of the scenarios are stamped an hour and more ago.

@@ -303,7 +303,7 @@ func consumerGroups(s *session) {
 	}
 	member := ask[*kmsg.ConsumerGroupHeartbeatResponse](s, "join in version 0", at(0, first("consumers-old", "")))
 	s.send("join in version 1 without an id", first("consumers", ""))
-	const me = "5f9c2b1e-8a4d-4c3b-9f00-1234567890ab"
+	const me = "first"
 	s.send("join", first("consumers", me))
 	s.send("heartbeat", beat("consumers", me, 1))
 	owned := beat("consumers", me, 1)

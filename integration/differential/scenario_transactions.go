@@ -15,6 +15,9 @@ func initProducer(txn *string, timeout int32, id int64, epoch int16) *kmsg.InitP
 // idempotentProducers: InitProducerId without a transactional id, and sequences.
 func idempotentProducers(s *session) {
 	id := s.topic("producers", 2)
+	ask[*kmsg.InitProducerIDResponse](s, "", latest(initProducer(nil, 10_000, -1, -1)), preparing(), until(func(r kmsg.Response) bool {
+		return r.(*kmsg.InitProducerIDResponse).ErrorCode == 0 // the first block of ids has to be reserved
+	}))
 	s.each("a producer id", kmsg.InitProducerID, func(int16) kmsg.Request { return initProducer(nil, 10_000, -1, -1) })
 	s.each("a producer id with one of its own", kmsg.InitProducerID, func(int16) kmsg.Request { return initProducer(nil, 10_000, 99_999, 3) })
 	s.each("an empty transactional id", kmsg.InitProducerID, func(int16) kmsg.Request { return initProducer(ptr(""), 10_000, -1, -1) })
@@ -38,7 +41,7 @@ func idempotentProducers(s *session) {
 	}
 	send("out of the window", 1, 0, 1)
 	s.send("unknown producer in the middle", latest(produce("producers", id, 1, s.batch(values("a")...).of(p+5000, 3, 7).encode())))
-	s.send("producers", latest(describeProducers("producers", 0, 1, 9)), until(func(kmsg.Response) bool { return true }))
+	s.send("producers", latest(describeProducers("producers", 0, 1, 9)))
 	s.send("producers of an unknown topic", latest(describeProducers("producers-nowhere", 0)))
 	b := s.batch(values("a")...).of(p, 1, 7)
 	b.Attributes |= 0x10

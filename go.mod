@@ -16,7 +16,9 @@ require github.com/twmb/franz-go/pkg/sr v1.8.0
 require (
 	github.com/bufbuild/protocompile v0.14.1
 	github.com/go-jose/go-jose/v4 v4.1.9
+	github.com/google/jsonschema-go v0.4.3
 	github.com/linkedin/goavro/v2 v2.15.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/twmb/avro v1.9.0
 	google.golang.org/protobuf v1.36.12
 )
@@ -24,6 +26,7 @@ require (
 require (
 	github.com/golang/snappy v0.0.1 // indirect
 	golang.org/x/sync v0.8.0 // indirect
+	golang.org/x/text v0.14.0 // indirect
 )
 
 require (

@@ -34,7 +34,7 @@ func TestAServiceLinksNothingThatItDoesNotUse(t *testing.T) {
 	for _, p := range list(t, `{{.ImportPath}}`) {
 		for _, bad := range []string{"testing", "github.com/sordini-go/sordini/broker", "github.com/sordini-go/sordini/consumer/consumertest",
 			"github.com/sordini-go/sordini/serde/registry", "github.com/sordini-go/sordini/serde/avro",
-			"github.com/sordini-go/sordini/serde/protobuf", "google.golang.org/protobuf"} {
+			"github.com/sordini-go/sordini/serde/protobuf", "google.golang.org/protobuf", "github.com/sordini-go/sordini/serde/jsonschema"} {
 			if p == bad || strings.HasPrefix(p, bad+"/") {
 				t.Errorf("a service links %s", p)
 			}

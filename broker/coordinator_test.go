@@ -198,3 +198,36 @@ func TestOffsetsGoWithTheirTopic(t *testing.T) {
 		}
 	})
 }
+
+// A coordinator that dies and is back before anybody has noticed has lost what was not written down: a rebalance that was under way.
+func TestCoordinatorThatRestartsForgetsTheRebalanceThatWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := start(t, broker.Config{Network: broker.NewNetwork()})
+		w := dial(t, cluster, 1)
+		join := kmsg.NewPtrJoinGroupRequest()
+		join.Version, join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 3, "billing", "consumer", 30_000, 60_000
+		p := kmsg.NewJoinGroupRequestProtocol()
+		p.Name = "range"
+		join.Protocols = append(join.Protocols, p)
+		joined := ask[*kmsg.JoinGroupResponse](w, 3, join)
+		sync := kmsg.NewPtrSyncGroupRequest()
+		sync.Group, sync.MemberID, sync.Generation = "billing", joined.MemberID, joined.Generation
+		if got := ask[*kmsg.SyncGroupResponse](w, 2, sync); got.ErrorCode != 0 {
+			t.Fatalf("sync: %d", got.ErrorCode)
+		}
+		dial(t, cluster, 1).send(join) // a second member, which waits for the first
+		synctest.Wait()
+		if state := cluster.GroupState("billing"); state != "PreparingRebalance" {
+			t.Fatalf("the group is %s", state)
+		}
+		if err := cluster.KillBroker(1, broker.AfterSession()); err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.StartBroker(1); err != nil {
+			t.Fatal(err)
+		}
+		if state, members := cluster.GroupState("billing"), cluster.Members("billing"); state != "Stable" || len(members) != 1 {
+			t.Errorf("the group is %s with %d members", state, len(members))
+		}
+	})
+}

@@ -41,8 +41,12 @@
 //
 // # Faults
 //
-// [Cluster.Inject] makes requests go wrong: failed with a code, delayed, stalled, or carried out and not answered. Brokers can be killed, started,
-// paused and resumed, leaders and coordinators moved. What a test has to wait for it waits for: [Injected.Wait], [Cluster.WaitRecords].
+// [Cluster.Inject] makes requests go wrong: failed with a code, delayed, slowed, stalled, dropped before they are carried out or after, answered in part,
+// connections refused; for some APIs, topics, partitions, groups, transactional ids, clients or brokers, so many times, or by chance from a seed. A
+// fault that can not happen is refused; those in force are in the dump. Brokers can be killed, started with or without what was not replicated, paused
+// and resumed ([Cluster.KillBroker] …), leaders and coordinators moved, replication held and in-sync replicas shrunk, disks filled, clocks skewed, members
+// expired. A group is coordinated by the broker that leads its partition of __consumer_offsets; who takes it over keeps it, and knows what was written
+// down: offsets, and the members of the last rebalance that ended. What a test has to wait for it waits for: [Injected.Wait], [Cluster.WaitRecords].
 //
 // # Security
 //

@@ -189,6 +189,9 @@ func TestRefusedConnectionsEndAtOnceAndOthersStay(t *testing.T) {
 		before := dial(t, cluster, 1)
 		synctest.Wait() // until it is accepted
 		in := inject(t, cluster, broker.Fault{RefuseConnections: true, Broker: 1, Count: 1})
+		if got := ask[*kmsg.ApiVersionsResponse](dial(t, cluster, 2), 0, kmsg.NewPtrApiVersionsRequest()); got.ErrorCode != 0 {
+			t.Errorf("another broker: error code %d", got.ErrorCode)
+		}
 		dial(t, cluster, 1).ends("the connection is refused")
 		if in.Hits() != 1 {
 			t.Errorf("%d hits", in.Hits())

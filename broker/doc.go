@@ -39,6 +39,14 @@
 // and markers until their delete horizon (KIP-534); it works beside readers and writers. Every batch that is produced is opened and checked, and
 // compressed anew where the topic's compression.type asks for it.
 //
+// # Transactions
+//
+// Coordinators know clients of both kinds (KIP-890): those that announce what they will write to and keep their epoch, and those for which brokers add
+// partitions and the epoch grows with each transaction. EndTxn is answered when it is decided; markers follow, and wait for a leader that is down, for
+// min.insync.replicas and for the replicas. Meanwhile a transaction is in PrepareCommit or PrepareAbort, and consumers of committed records wait, as in
+// Kafka: [Cluster.WaitTransaction] waits until it is through. testdata/transactions has what Apache Kafka 4.3.1 answered to some 290 requests, and a test
+// compares.
+//
 // # Faults
 //
 // [Cluster.Inject] makes requests go wrong: failed with a code, delayed, slowed, stalled, dropped before they are carried out or after, answered in part,

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sordini-go/sordini"
@@ -71,9 +72,10 @@ func TestCertificatesAreReadAgainAtEachConnection(t *testing.T) {
 	copyFile(t, p.ca, files.CA)
 	copyFile(t, p.cert, files.Cert)
 	copyFile(t, p.key, files.Key)
-	server := p
+	var server atomic.Pointer[pki]
+	server.Store(&p)
 	h := newHandshakes(t, func() *tls.Config {
-		return &tls.Config{Certificates: []tls.Certificate{server.pair}, ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}
+		return &tls.Config{Certificates: []tls.Certificate{server.Load().pair}, ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}
 	})
 	var out lockedBuffer
 	dial, err := sordini.Cluster{
@@ -97,7 +99,7 @@ func TestCertificatesAreReadAgainAtEachConnection(t *testing.T) {
 	copyFile(t, rotated.cert, files.Cert)
 	copyFile(t, rotated.key, files.Key)
 	meets("CN=carol")
-	server = other
+	server.Store(&other)
 	meets("refused")
 	copyFile(t, other.ca, files.CA)
 	meets("CN=carol")

@@ -46,7 +46,9 @@ func (n *node) property() settings.Broker { return *n.settings.Load() }
 // static returns what the broker was started with of its own.
 func (n *node) static() map[string]string {
 	id, addr := strconv.Itoa(int(n.id)), n.cluster.security.protocol()+"://"+n.addr()
-	return map[string]string{"node.id": id, "broker.id": id, "listeners": addr, "advertised.listeners": addr, "process.roles": "broker,controller"}
+	own := map[string]string{"node.id": id, "broker.id": id, "listeners": addr, "advertised.listeners": addr, "process.roles": "broker,controller"}
+	maps.Copy(own, n.cluster.secured())
+	return own
 }
 
 // isNamed refuses what is not the id of this broker. The text has a place for this id and for the other.

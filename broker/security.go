@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -213,4 +214,24 @@ func (s *security) protocol() string {
 		return "SASL_PLAINTEXT"
 	}
 	return "PLAINTEXT"
+}
+
+// secured is how Kafka's settings would say what the configuration says of security.
+func (c *Cluster) secured() map[string]string {
+	s, own := c.security, make(map[string]string)
+	if len(s.mechanisms) > 0 {
+		own["sasl.enabled.mechanisms"] = strings.Join(s.mechanisms, ",")
+	}
+	if s.tls != nil {
+		switch s.tls.ClientAuth {
+		case tls.RequireAndVerifyClientCert, tls.RequireAnyClientCert:
+			own["ssl.client.auth"] = "required"
+		case tls.VerifyClientCertIfGiven, tls.RequestClientCert:
+			own["ssl.client.auth"] = "requested"
+		}
+	}
+	if c.authorizer != nil {
+		own["authorizer.class.name"] = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+	}
+	return own
 }

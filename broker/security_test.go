@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -207,4 +208,29 @@ func mustTLS(t *testing.T, cluster *broker.Cluster) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+func TestSettingsSayHowTheClusterIsSecured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := startSecure(t, broker.Config{TLS: serverTLS(t, tls.VerifyClientCertIfGiven), SASL: users(), Authorizer: &broker.Authorizer{SuperUsers: []string{"User:alice"}}})
+		c := connect(t, cluster, clientTLS(t, ""), plainAuth("alice", "alice-secret"))
+		defer c.Close()
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "1"}}
+		resp, err := req.RequestWith(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,SCRAM-SHA-256", "ssl.client.auth": "requested",
+			"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "listeners": "SASL_SSL://" + cluster.Addrs()[0]}
+		for _, kv := range resp.Resources[0].Configs {
+			if w, ok := want[kv.Name]; ok && (kv.Value == nil || *kv.Value != w) {
+				t.Errorf("%s is %v, want %s", kv.Name, kv.Value, w)
+			}
+			delete(want, kv.Name)
+		}
+		if len(want) > 0 {
+			t.Errorf("not described: %v", want)
+		}
+	})
 }

@@ -278,3 +278,43 @@ func TestRegularExpressionNamesOnlyWhatItsClientMaySee(t *testing.T) {
 		}
 	})
 }
+
+func TestTopicIsNotDeletedByIDWithoutPermission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := startSecure(t, broker.Config{SASL: users(), Authorizer: &broker.Authorizer{ACLs: []broker.ACL{{Principal: "alice", Name: "orders", Operations: []string{"DESCRIBE"}}}}})
+		meta := ask[*kmsg.MetadataResponse](dial(t, cluster, 1).login("alice"), 12, metadataOfOrders())
+		for user, named := range map[string]bool{"alice": true, "bob": false} { // only who may describe it learns its name
+			req := kmsg.NewPtrDeleteTopicsRequest()
+			req.Topics = []kmsg.DeleteTopicsRequestTopic{{TopicID: meta.Topics[0].TopicID}}
+			r := ask[*kmsg.DeleteTopicsResponse](dial(t, cluster, 1).login(user), 6, req).Topics[0]
+			if r.ErrorCode != kerr.TopicAuthorizationFailed.Code || (r.Topic != nil) != named {
+				t.Errorf("%s: %+v", user, r)
+			}
+		}
+		if cluster.Partitions("orders") != 1 {
+			t.Error("the topic is gone")
+		}
+	})
+}
+
+func TestGroupIsNotDescribedToWhoMayNotSeeItsTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := startSecure(t, broker.Config{SASL: users(), Authorizer: &broker.Authorizer{ACLs: []broker.ACL{
+			{Principal: "alice", Name: "orders", Operations: []string{"READ"}}, {Principal: "User:*", Resource: "GROUP", Name: "*"}}}})
+		w := dial(t, cluster, 1).login("alice")
+		join := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		join.Group, join.MemberID, join.RebalanceTimeoutMillis, join.SubscribedTopicNames = "g", "m", 10000, []string{"orders"}
+		join.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		if r := ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, join); r.ErrorCode != 0 {
+			t.Fatalf("join: %d", r.ErrorCode)
+		}
+		for user, code := range map[string]int16{"alice": 0, "bob": kerr.TopicAuthorizationFailed.Code} {
+			req := kmsg.NewPtrConsumerGroupDescribeRequest()
+			req.Groups = []string{"g"}
+			g := ask[*kmsg.ConsumerGroupDescribeResponse](dial(t, cluster, 1).login(user), 0, req).Groups[0]
+			if g.ErrorCode != code || (len(g.Members) == 1) != (code == 0) {
+				t.Errorf("%s: %+v", user, g)
+			}
+		}
+	})
+}

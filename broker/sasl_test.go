@@ -395,3 +395,42 @@ func FuzzStranger(f *testing.F) {
 		}
 	})
 }
+
+// TestCredentialsAreCheckedAsKafkaChecksThem has the answers of Apache Kafka 4.3.1 to one request.
+func TestCredentialsAreCheckedAsKafkaChecksThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := dial(t, startSecure(t, broker.Config{SASL: users()}), 1).login("alice")
+		req := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
+		want := make(map[string]string)
+		for _, u := range []struct {
+			name       string
+			mechanism  int8
+			iterations int32
+			want       string
+		}{
+			{"few", 1, 4095, "93 Too few iterations"}, {"many", 2, 16385, "93 Too many iterations"}, {"most", 2, 16384, "0 "}, {"", 1, 4096, "93 Username must not be empty"},
+			{"none", 0, 4096, "33 Unknown SCRAM mechanism"}, {"other", 9, 4096, "33 Unknown SCRAM mechanism"},
+			{"twice", 1, 4096, ""}, {"twice", 2, 4096, "92 A user credential cannot be altered twice in the same request"}, {"good", 1, 4096, "0 "},
+		} {
+			up := kmsg.NewAlterUserSCRAMCredentialsRequestUpsertion()
+			up.Name, up.Mechanism, up.Iterations, up.Salt, up.SaltedPassword = u.name, u.mechanism, u.iterations, []byte("salt"), []byte("salted")
+			req.Upsertions = append(req.Upsertions, up)
+			want[u.name] = u.want
+		}
+		req.Deletions = []kmsg.AlterUserSCRAMCredentialsRequestDeletion{{Name: "gone", Mechanism: 1}, {Name: "gone too", Mechanism: 9}}
+		want["gone"], want["gone too"] = "91 Attempt to delete a user credential that does not exist", "33 Unknown SCRAM mechanism"
+		results := ask[*kmsg.AlterUserSCRAMCredentialsResponse](w, 0, req).Results
+		for _, r := range results {
+			text := ""
+			if r.ErrorMessage != nil {
+				text = *r.ErrorMessage
+			}
+			if got := fmt.Sprintf("%d %s", r.ErrorCode, text); got != want[r.User] {
+				t.Errorf("user %q: %s, want %s", r.User, got, want[r.User])
+			}
+		}
+		if len(results) != len(want) {
+			t.Errorf("%d results for %d users", len(results), len(want))
+		}
+	})
+}

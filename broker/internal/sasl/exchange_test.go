@@ -21,7 +21,7 @@ func (c scramClient) first() string { return "n,," + c.bare() }
 func (c scramClient) bare() string  { return "n=" + c.user + ",r=" + c.nonce }
 
 // final answers the server's message, and returns what the server's last one must be.
-func (c scramClient) final(t *testing.T, server string) (message, verifier string) {
+func (c scramClient) final(t *testing.T, server string, lie func(string) string) (message, verifier string) {
 	t.Helper()
 	var nonce, salt string
 	var iterations int
@@ -50,7 +50,7 @@ func (c scramClient) final(t *testing.T, server string) (message, verifier strin
 	}
 	clientKey := mac(salted, "Client Key")
 	stored := sha256.Sum256(clientKey)
-	bare := "c=biws,r=" + nonce
+	bare := lie("c=biws,r=" + nonce)
 	all := c.bare() + "," + server + "," + bare
 	proof := make([]byte, 32)
 	subtle.XORBytes(proof, clientKey, mac(stored[:], all))
@@ -92,21 +92,25 @@ func TestScramAcceptsTheRightProofOnly(t *testing.T) {
 	for name, test := range map[string]struct {
 		client scramClient
 		change func(first, final string) (string, string)
+		lie    func(final string) string // and prove it
 		ok     bool
 	}{
-		"right":              {client: scramClient{"alice", "secret", "abc"}, ok: true},
-		"escaped name":       {client: scramClient{"a=2Cb=3Dc", "secret", "abc"}, ok: true},
-		"wrong password":     {client: scramClient{"alice", "Secret", "abc"}},
-		"no such user":       {client: scramClient{"bob", "secret", "abc"}},
-		"another nonce":      {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "r=abc", "r=abd", 1) }},
-		"nonce longer":       {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "r=abc", "r=xabc", 1) }},
-		"another channel":    {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "c=biws", "c=eSws", 1) }},
-		"proof cut short":    {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, b[:strings.Index(b, ",p=")] + ",p=AAAA" }},
-		"no proof":           {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, b[:strings.Index(b, ",p=")] }},
-		"empty final":        {client: scramClient{"alice", "secret", "abc"}, change: func(a, _ string) (string, string) { return a, "" }},
-		"unescaped equals":   {client: scramClient{"a=b", "secret", "abc"}},
-		"binding asked for":  {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return "p=tls-unique" + a[1:], b }},
-		"text before it all": {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return "x" + a, b }},
+		"other nonce, proven":   {client: scramClient{"alice", "secret", "abc"}, lie: func(s string) string { return strings.Replace(s, "r=abc", "r=abd", 1) }},
+		"longer nonce, proven":  {client: scramClient{"alice", "secret", "abc"}, lie: func(s string) string { return strings.Replace(s, "r=abc", "r=xabc", 1) }},
+		"other channel, proven": {client: scramClient{"alice", "secret", "abc"}, lie: func(s string) string { return strings.Replace(s, "c=biws", "c=eSws", 1) }},
+		"right":                 {client: scramClient{"alice", "secret", "abc"}, ok: true},
+		"escaped name":          {client: scramClient{"a=2Cb=3Dc", "secret", "abc"}, ok: true},
+		"wrong password":        {client: scramClient{"alice", "Secret", "abc"}},
+		"no such user":          {client: scramClient{"bob", "secret", "abc"}},
+		"another nonce":         {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "r=abc", "r=abd", 1) }},
+		"nonce longer":          {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "r=abc", "r=xabc", 1) }},
+		"another channel":       {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, strings.Replace(b, "c=biws", "c=eSws", 1) }},
+		"proof cut short":       {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, b[:strings.Index(b, ",p=")] + ",p=AAAA" }},
+		"no proof":              {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return a, b[:strings.Index(b, ",p=")] }},
+		"empty final":           {client: scramClient{"alice", "secret", "abc"}, change: func(a, _ string) (string, string) { return a, "" }},
+		"unescaped equals":      {client: scramClient{"a=b", "secret", "abc"}},
+		"binding asked for":     {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return "p=tls-unique" + a[1:], b }},
+		"text before it all":    {client: scramClient{"alice", "secret", "abc"}, change: func(a, b string) (string, string) { return "x" + a, b }},
 	} {
 		server := scramServer(t)
 		first := test.client.first()
@@ -119,11 +123,15 @@ func TestScramAcceptsTheRightProofOnly(t *testing.T) {
 		verifier := ""
 		if err == nil {
 			var final string
-			final, verifier = test.client.final(t, string(reply))
+			lie := test.lie
+			if lie == nil {
+				lie = func(s string) string { return s }
+			}
+			final, verifier = test.client.final(t, string(reply), lie)
 			_, final = change(first, final)
 			reply, id, err = server.Next([]byte(final))
 		}
-		if ok := err == nil && id != nil && string(reply) == verifier; ok != test.ok {
+		if in := err == nil && id != nil; in != test.ok || in && string(reply) != verifier {
 			t.Errorf("%s: %v, %q, %v", name, id, reply, err)
 		}
 		if _, _, err := server.Next([]byte("x")); err == nil {

@@ -192,7 +192,7 @@ func TestG14BrokerShowsNoSecret(t *testing.T) {
 		cluster.Dump(logged)
 		fmt.Fprintf(logged, "%v %+v %#v %v %v", cfg, cfg, cfg, cfg.SASL, cfg.SASL.Users)
 		fmt.Fprintf(logged, "%+v %#v", struct{ c broker.Config }{cfg}, cfg.SASL.Users[0])
-		for _, secret := range []string{canary, fmt.Sprintf("%x", canary), strings.Trim(fmt.Sprint([]byte(canary)), "[]")} {
+		for _, secret := range []string{canary, fmt.Sprintf("%x", canary), strings.Trim(fmt.Sprintf("%v", []byte(canary)), "[]")} {
 			if strings.Contains(logged.buf.String(), secret) {
 				t.Errorf("%q is shown in\n%s", secret, logged.buf.String())
 			}

@@ -15,7 +15,7 @@ import (
 func TestCleanerRestsWhenNothingIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := Start(Config{Network: NewNetwork(), Topics: []Topic{{Name: "state", Configs: map[string]string{
-			"cleanup.policy": "compact", "segment.ms": "1", "min.compaction.lag.ms": "3600000"}}}})
+			"cleanup.policy": "compact", "segment.ms": "1", "min.compaction.lag.ms": "3600000", "min.cleanable.dirty.ratio": "0"}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,12 +38,12 @@ func TestCleanerRestsWhenNothingIsDue(t *testing.T) {
 		if put(); !resting() {
 			t.Error("an active segment alone has a timer")
 		}
+		time.Sleep(30 * time.Minute)
+		put() // the first is in a segment that may be compacted an hour after it was written
 		time.Sleep(time.Second)
-		put() // the first is in a segment that may be compacted an hour later
-		time.Sleep(time.Second)
-		put()
+		put() // and so is the second, half an hour later
 		begin := time.Now()
-		if next := time.UnixMilli(c.cleaner.next.Load()); next.Before(begin.Add(59*time.Minute)) || next.After(begin.Add(61*time.Minute)) {
+		if next := time.UnixMilli(c.cleaner.next.Load()); next.Before(begin.Add(29*time.Minute)) || next.After(begin.Add(31*time.Minute)) {
 			t.Errorf("the first look is after %v", next.Sub(begin))
 		}
 		for steps := 0; !resting(); steps++ {

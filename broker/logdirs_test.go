@@ -117,6 +117,24 @@ func TestFullDiskTakesTheBrokersReplicasOffline(t *testing.T) {
 				if p := dial(t, cluster, int(second)).produce("orders", 0, seal(batchOf(text("b")...))); p.ErrorCode != 0 || p.BaseOffset != 1 {
 					t.Errorf("the new leader: %v, offset %d", kerr.ErrorForCode(p.ErrorCode), p.BaseOffset)
 				}
+				for id := range int32(3) { // nobody else is left, and the failed broker leads for no price
+					if id+1 != first {
+						if err := cluster.KillBroker(id + 1); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				_ = cluster.ElectLeader("orders", 0, true)
+				if leader, _ := cluster.Leader("orders", 0); leader == first {
+					t.Errorf("broker %d leads what it has given up", first)
+				}
+				for id := range int32(3) {
+					if id+1 != first {
+						if err := cluster.StartBroker(id + 1); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
 				// Room alone brings nothing back: the broker has to start again.
 				if err := cluster.FreeDisk(first); err != nil {
 					t.Fatal(err)

@@ -314,6 +314,35 @@ func TestLastBatchOfAProducerStaysEmpty(t *testing.T) {
 	}
 }
 
+func TestCompactedPartEndsWithABatch(t *testing.T) {
+	// What is removed altogether would leave a log whose compacted part ends before its end: a follower that comes to it would not know how far it is.
+	l := NewLog()
+	if _, err := l.AppendVerified(keyed(t, 1, written{producer: 7, txn: true}, entry{"a", "1"}), Unverified, 0, 1, Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.AppendMarker(Marker{Producer: 7}, 0, 1, Limits{SegmentBytes: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(keyed(t, 1, written{producer: 7, sequence: 1}, entry{"b", "1"}), 0, 1, Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	clean(t, l, 10_000, always)
+	if got := l.segments[0].batches; len(got) != 1 || got[0].Count() != 0 || got[0].LastOffset() != 0 {
+		t.Errorf("the compacted segment holds %d batches", len(got))
+	}
+}
+
+func TestWhatIsCleanIsNotCleanedAgain(t *testing.T) {
+	l := rolled(t, keyed(t, 1, written{}, entry{"a", "1"}), keyed(t, 1, written{}, entry{"a", "2"}))
+	clean(t, l, 10_000, always)
+	if c := l.Clean(time.UnixMilli(20_000), l.End(), always); c != nil {
+		t.Errorf("a clean log is cleaned up to %d", c.end)
+	}
+	if at, ok := l.CleanAt(time.UnixMilli(20_000), l.End(), always); ok {
+		t.Errorf("a clean log is looked at again at %d", at)
+	}
+}
+
 func TestNothingIsCompactedBeforeItsTime(t *testing.T) {
 	// Offsets 0 and 1 are old, 2 is young, 3 is active.
 	l := rolled(t, keyed(t, 1000, written{}, entry{"a", "1"}), keyed(t, 1000, written{}, entry{"a", "2"}), keyed(t, 9_500, written{}, entry{"a", "3"}))

@@ -175,6 +175,7 @@ var features = []struct {
 	supported [2]int16
 	level     int16
 }{
+	{"eligible.leader.replicas.version", [2]int16{0, 1}, 1},
 	{"group.version", [2]int16{0, 1}, 1},
 	{"metadata.version", [2]int16{7, 30}, 30},
 	{"transaction.version", [2]int16{0, 2}, 2},

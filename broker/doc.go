@@ -63,10 +63,18 @@
 // asks it. testdata/authorization.txt has what Apache Kafka 4.3.1 answered to some 80 requests under 40 lists of ACLs, and a test compares. A client
 // that has not authenticated has 30 s, frames of half a megabyte and three requests. No log line, dump or printed setting shows a secret (G14).
 //
+// # Replication
+//
+// Each replica has a log of its own that shares the leader's batches. The high watermark is what all in-sync replicas are known to hold; consumers read
+// to it, and acks=all waits for it. A follower that lags for replica.lag.time.max.ms is out of sync, one that has caught up is in sync again; one that
+// follows a new leader is cut back to where their epochs part. Leaders are elected as Kafka's controller elects them: in-sync replicas, eligible ones
+// where none is in sync (KIP-966), others by an unclean election only. [Cluster.HoldReplication], [Cluster.ShrinkISR], [Cluster.ElectLeader] and the
+// options of [Cluster.KillBroker] and [Cluster.StartBroker] make a test choose what is lost.
+//
 // # What it does not do
 //
-//   - A follower holds what its leader holds at once: nothing is lost when a leader dies, and a broker that is killed is replaced at once, not after
-//     its session.
+//   - Replication is a step of the append: with acks=all a follower that can fetch has it at once, otherwise after [Config.ReplicationDelay]. A broker
+//     that is killed is replaced at once, or after its session where [AfterSession] asks for it. What the controller decides every broker knows at once.
 //   - Share groups and a data directory are not there yet.
 //   - A broker has one log directory, which does not exist: it may be full ([Cluster.FillDisk]), and nothing outlives the process. A fetch may cross the
 //     end of a segment, which one of Kafka's does not.

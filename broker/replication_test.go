@@ -93,12 +93,17 @@ func TestRecordOfTheLeaderAloneDiesWithIt(t *testing.T) {
 	})
 }
 
-func TestFollowersFetchWithinTheReplicationDelay(t *testing.T) {
-	replicated(t, nil, func(t *testing.T, c *broker.Cluster) {
+func TestFollowersFetchAfterTheReplicationDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, broker.Config{Brokers: 3, Network: broker.NewNetwork(), ReplicationDelay: 10 * time.Second,
+			Topics: []broker.Topic{{Name: "t", Partitions: 1, ReplicationFactor: 3}}})
 		gives(t, "acks=1", write(t, c, 1, 1), nil)
-		wants(t, c, "at once", 1, []int32{1, 2, 3}, 0, 1)
-		time.Sleep(2 * time.Millisecond)
-		wants(t, c, "a moment later", 1, []int32{1, 2, 3}, 1, 1)
+		time.Sleep(9 * time.Second)
+		wants(t, c, "before", 1, []int32{1, 2, 3}, 0, 1)
+		time.Sleep(2 * time.Second)
+		wants(t, c, "after", 1, []int32{1, 2, 3}, 1, 1)
+		gives(t, "acks=all", write(t, c, 1, -1), nil)
+		wants(t, c, "acks=all", 1, []int32{1, 2, 3}, 2, 2)
 	})
 }
 
@@ -344,6 +349,18 @@ func TestConsumerReadsFromTheReplicaInItsRack(t *testing.T) {
 		gives(t, "beyond what it has", read(t, c, 2, 11, "b", 2).ErrorCode, kerr.OffsetOutOfRange)
 		if p := read(t, c, 1, 11, "b", 2); p.PreferredReadReplica != -1 || p.ErrorCode != 0 {
 			t.Errorf("from what only the leader has: %+v", p)
+		}
+	})
+}
+
+func TestConsumerReadsFromALeaderInItsRack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, broker.Config{Brokers: 2, Network: broker.NewNetwork(), Racks: []string{"a", "a"},
+			Properties: map[string]string{"replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"},
+			Topics:     []broker.Topic{{Name: "t", Partitions: 1, ReplicationFactor: 2}}})
+		gives(t, "acks=all", write(t, c, 1, -1), nil)
+		if p := read(t, c, 1, 11, "a", 0); p.PreferredReadReplica != -1 || len(p.RecordBatches) == 0 {
+			t.Errorf("sent to another replica: %+v", p)
 		}
 	})
 }

@@ -25,7 +25,7 @@ func isLater(d difference) bool {
 			return true
 		}
 	}
-	for _, f := range []string{"share.version", "streams.version", "kraft.version", "eligible.leader.replicas.version"} {
+	for _, f := range []string{"share.version", "streams.version", "kraft.version"} {
 		if d.Key == kmsg.ApiVersions.Int16() && strings.HasPrefix(d.Path, "SupportedFeatures["+f+"]") {
 			return true
 		}
@@ -35,5 +35,5 @@ func isLater(d difference) bool {
 
 // expectations are all differences between the reference broker and Apache Kafka that are known and meant to be.
 var expectations = []expectation{
-	{Why: "share groups, Streams' own groups, delegation tokens, voters of the metadata quorum, eligible leader replicas: they come with the last broker issue", Match: isLater},
+	{Why: "share groups, Streams' own groups, delegation tokens, voters of the metadata quorum: they come with the last broker issue", Match: isLater},
 }

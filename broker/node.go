@@ -77,7 +77,10 @@ func (n *node) listen(addr string) (err error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.host, n.port, n.listener, n.alive = host, int32(p), l, true
+	if n.port == 0 { // it is where it was before when it starts again, and others read that without the lock
+		n.host, n.port = host, int32(p)
+	}
+	n.listener, n.alive = l, true
 	n.starts++
 	n.running.Store(true)
 	return nil

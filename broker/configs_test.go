@@ -223,3 +223,17 @@ func TestSettingsAreDescribedAsKafkaDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupHasTheHeartbeatIntervalOfItsOwn(t *testing.T) {
+	w := settingsCluster(t)
+	heartbeat := func(group string) int32 {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.SubscribedTopicNames, req.Topics = group, "m", []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		req.RebalanceTimeoutMillis = 1000
+		return ask[*kmsg.ConsumerGroupHeartbeatResponse](w, 1, req).HeartbeatIntervalMillis
+	}
+	w.alterLine("32 slow|0 consumer.heartbeat.interval.ms 6000")
+	if slow, other := heartbeat("slow"), heartbeat("other"); slow != 6000 || other != 5000 {
+		t.Errorf("heartbeat intervals %d and %d, want 6000 and 5000", slow, other)
+	}
+}

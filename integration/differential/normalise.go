@@ -32,7 +32,7 @@ var rules = []rule{
 	{"*.ProducerID", "producer ids come from blocks that brokers reserve, which other scenarios use too", reflect.Int64, func(s *symbols, v reflect.Value) string {
 		return s.name("producer", fmt.Sprint(v.Int()), "-1")
 	}},
-	{"Metadata.ControllerID", "brokers that are no controllers name any broker", reflect.Int32, func(s *symbols, v reflect.Value) string {
+	{"*.ControllerID", "brokers that are no controllers name any broker", reflect.Int32, func(s *symbols, v reflect.Value) string {
 		if v.Int() >= 1 && int(v.Int()) <= len(s.side.addrs) {
 			return "a broker"
 		}

@@ -19,7 +19,7 @@ func TestSkewedClockIsTheBrokersOwn(t *testing.T) {
 			if p.ErrorCode != 0 {
 				t.Fatal(kerr.ErrorForCode(p.ErrorCode))
 			}
-			return time.UnixMilli(p.LogAppendTime).Sub(time.Now())
+			return time.Until(time.UnixMilli(p.LogAppendTime))
 		}
 		for _, skew := range []time.Duration{0, time.Hour, -24 * time.Hour, 0} {
 			if err := cluster.SkewClock(1, skew); err != nil {

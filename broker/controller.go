@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// controller says which broker is the controller. What it decides is done by whoever asks for it, with the partition's lock; which broker that is
-// is only to be seen.
+// controller says which broker is the controller. What it decides is done by whoever asks for it, with the partition's lock; which broker it is
+// can only be seen.
 type controller struct {
 	id        atomic.Int32
 	epoch     atomic.Int32

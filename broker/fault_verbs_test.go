@@ -152,7 +152,7 @@ func TestProbabilityIsOfRequestsAndItsSeedIsPrinted(t *testing.T) {
 			}
 			return which
 		}
-		if run(7) != run(7) {
+		if first, again := run(7), run(7); first != again {
 			t.Error("the same seed chose other requests")
 		}
 		in := inject(t, cluster, broker.Fault{Probability: 0.5})

@@ -64,7 +64,7 @@ func TestQuotasAreSetAndRefusedAsKafkaDoes(t *testing.T) {
 			{"ip=nosuchhost.invalid", "connection_creation_rate=5", "42 nosuchhost.invalid is not a valid IP or resolvable host."},
 			{"ip=127.0.0.1", "producer_byte_rate=5", "42 Invalid configuration key producer_byte_rate"},
 			{"user=alice", "connection_creation_rate=5", "42 Invalid configuration key connection_creation_rate"},
-			{"ip=127.0.0.1,user=a", "producer_byte_rate=5", "42 Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId"},
+			{"ip=127.0.0.1,user=a", "producer_byte_rate=5", "42 Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId"}, //nolint:misspell // Kafka's own words
 			{"", "producer_byte_rate=5", "42 Invalid empty client quota entity"},
 			{"planet=mars", "producer_byte_rate=5", "42 Unhandled client quota entity type: planet"},
 			{"user=", "producer_byte_rate=5", "42 Empty user not supported"},

@@ -188,7 +188,7 @@ var txnScenarios = []struct {
 		s.end(4, p, false)
 		s.end(4, q, false)
 		s.end(4, q, true)
-		q = s.initAgain("a")
+		s.initAgain("a")
 		s.describe("a")
 		s.end(5, p, false)
 	}},

@@ -3,7 +3,6 @@ package brokertest_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -79,7 +78,7 @@ func TestSDKSaysWhoMayNotDoWhat(t *testing.T) {
 				broker.ACL{Principal: "carol", Resource: "GROUP", Name: "billing", Operations: []string{read}}))
 		as := func(name string) sordini.Cluster {
 			c := b.SDKAs(name)
-			c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+			c.Logger = slog.New(slog.DiscardHandler)
 			return c
 		}
 		if err := sendOne(t, as("alice")); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/sordini-go/sordini/serde/registry"
 )
 
+//nolint:dupword // a table of commands and what they do
 const schemaUsage = `usage: sordini schema <command> [flags]
 
   check      ask whether a schema may be registered; status 1 where it may not

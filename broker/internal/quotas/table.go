@@ -83,7 +83,7 @@ func (e Entity) Check() error {
 		return nil
 	}
 	if len(e) > 1 {
-		return fmt.Errorf("Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
+		return fmt.Errorf("Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId") //nolint:misspell // Kafka's own words
 	}
 	if ip != nil && *ip != "localhost" && net.ParseIP(*ip) == nil { // names are not looked up: the network is the loopback interface
 		return fmt.Errorf("%s is not a valid IP or resolvable host.", *ip)

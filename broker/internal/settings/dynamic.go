@@ -105,7 +105,7 @@ func (b Broker) checkReconfigured(altered map[string]string) error {
 	if v, ok := altered["metric.reporters"]; ok {
 		for _, class := range SplitList(v) {
 			if class != "org.apache.kafka.common.metrics.JmxReporter" {
-				return fmt.Errorf("Invalid value org.apache.kafka.common.config.ConfigException: Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters for configuration Invalid dynamic configuration")
+				return fmt.Errorf("Invalid value org.apache.kafka.common.config.ConfigException: Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters for configuration Invalid dynamic configuration") //nolint:dupword // Kafka's own words
 			}
 		}
 	}

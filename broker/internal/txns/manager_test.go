@@ -133,7 +133,7 @@ func TestTransactionThatOutlivesItsTimeoutIsAbortedAtTheNextLook(t *testing.T) {
 		b.wantErr(err, nil)
 		time.Sleep(3 * time.Second)
 		b.wantErr(b.Add("a", p, []Partition{orders}), nil) // to 14 s
-		time.Sleep(begun.Add(20*time.Second - 1).Sub(time.Now()))
+		time.Sleep(time.Until(begun.Add(20*time.Second - 1)))
 		b.wantState("a", Ongoing)
 		time.Sleep(1)
 		synctest.Wait()
@@ -172,12 +172,13 @@ func TestEachTransactionHasItsOwnTimeout(t *testing.T) {
 
 func TestTransactionalIDExpiresWhenNobodyHasUsedItForLong(t *testing.T) {
 	inBubble(t, Config{}, func(b *bench) {
-		p := b.begin("open")
+		b.begin("open")
 		for range 20 { // it is busy
 			time.Sleep(20 * time.Hour)
 			synctest.Wait()
 			b.write()
-			p, _ = b.Init("open", 60_000, nil)
+			p, err := b.Init("open", 60_000, nil)
+			b.wantErr(err, nil)
 			b.wantErr(b.Add("open", p, []Partition{orders}), nil)
 		}
 		_, err := b.Init("idle", 1000, nil)

@@ -92,12 +92,12 @@ var served = map[kmsg.Key]span{
 }
 
 // features are the feature levels that the Kafka cluster is made with. They are those of a new cluster of 4.3.1, but for share groups and Streams' own
-// groups, which 4.3.1 turns on by itself and the reference broker does not have yet, and for eligible leader replicas (KIP-966), which it does not model.
+// groups, which 4.3.1 turns on by itself and the reference broker does not have yet.
 var features = map[string]int{
 	"metadata.version":                 30,
 	"group.version":                    1,
 	"transaction.version":              2,
-	"eligible.leader.replicas.version": 0,
+	"eligible.leader.replicas.version": 1,
 	"share.version":                    0,
 	"streams.version":                  0,
 }

@@ -48,8 +48,7 @@ func Start(ctx context.Context) (*Registry, error) {
 	r := &Registry{dir: dir, ended: make(chan struct{})}
 	if err := r.start(ctx, java, app); err != nil {
 		log, readErr := os.ReadFile(filepath.Join(dir, "registry.log"))
-		r.Close()
-		return nil, fmt.Errorf("real registry: %w", errors.Join(err, readErr, errors.New(lastLines(string(log), 15))))
+		return nil, fmt.Errorf("real registry: %w", errors.Join(err, r.Close(), readErr, errors.New(lastLines(string(log), 15))))
 	}
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime/metrics"
@@ -158,11 +159,17 @@ func TestMemoryIsBoundedByTheFrame(t *testing.T) {
 				if err := Check(key, version, body); err != nil {
 					t.Fatalf("%s version %d %v: %v", kmsg.NameForKey(key), version, path, err)
 				}
-				before := allocated()
-				if err := req.ReadFrom(body); err != nil {
-					t.Fatalf("%s version %d %v: %v", kmsg.NameForKey(key), version, path, err)
+				least := uint64(math.MaxUint64) // of a few, because the runtime allocates, too
+				for range 3 {
+					before := allocated()
+					if err := req.ReadFrom(body); err != nil {
+						t.Fatalf("%s version %d %v: %v", kmsg.NameForKey(key), version, path, err)
+					}
+					if least = min(least, allocated()-before); float64(least) <= worst*float64(len(body)) {
+						break
+					}
 				}
-				if growth := float64(allocated()-before) / float64(len(body)); growth > worst {
+				if growth := float64(least) / float64(len(body)); growth > worst {
 					worst, of = growth, fmt.Sprintf("%s version %d %v", kmsg.NameForKey(key), version, path)
 				}
 			}

@@ -176,8 +176,12 @@ func TestMemoryIsBoundedByTheFrame(t *testing.T) {
 		}
 	}
 	t.Logf("%.1f bytes a byte: %s", worst, of)
-	if worst > Growth || worst < Growth/4 {
-		t.Errorf("%.1f bytes a byte in %s, %d are said", worst, of, Growth)
+	most := float64(Growth)
+	if instrumented {
+		most *= 2
+	}
+	if worst > most || worst < Growth/4 {
+		t.Errorf("%.1f bytes a byte in %s, %v are said", worst, of, most)
 	}
 }
 

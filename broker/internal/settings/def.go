@@ -88,10 +88,11 @@ type Def struct {
 	Scope    Scope    // of a broker's setting that can be altered: for which brokers
 	Inert    bool     // listed as Kafka lists it, and without effect here
 
-	min, max int64 // bounds of a number; both 0: none
-	oneOf    []string
-	anyCase  bool // oneOf does not tell upper from lower case
-	replicas bool // a list of partition:broker, or "*"
+	min, max   int64 // bounds of a number; both 0: none
+	orMinusOne bool  // -1 may be given too, though it is below min
+	oneOf      []string
+	anyCase    bool // oneOf does not tell upper from lower case
+	replicas   bool // a list of partition:broker, or "*"
 }
 
 // Scope says for which brokers a setting can be altered while they run.
@@ -118,7 +119,11 @@ func (d *Def) Check(value string) error {
 // check returns what is wrong with a value, and which part of it.
 func (d *Def) check(value string) (wrong, reason string) {
 	if d.Kind != List {
-		return value, d.checkOne(value)
+		reason = d.checkOne(value)
+		if f, err := strconv.ParseFloat(strings.TrimSpace(value), 64); d.Kind == Double && err == nil && f == math.Trunc(f) && math.Abs(f) < 1e7 {
+			value = strconv.FormatFloat(f, 'f', 1, 64) // Java quotes the number it read: 2 as 2.0
+		}
+		return value, reason
 	}
 	list := SplitList(value)
 	if d.replicas {
@@ -143,6 +148,9 @@ func (d *Def) checkOne(value string) (reason string) {
 		switch {
 		case err != nil:
 			return "Not a number of type " + d.Kind.String()
+		case d.orMinusOne && n != -1 && (n < d.min || n > d.max):
+			return fmt.Sprintf("Value must be between %d and %d or equal to -1", d.min, d.max)
+		case d.orMinusOne:
 		case (d.min != 0 || d.max != 0) && n < d.min:
 			return fmt.Sprintf("Value must be at least %d", d.min)
 		case d.max != 0 && n > d.max:

@@ -23,7 +23,7 @@ var (
 // Topics defines the settings of a topic, sorted by name. Defaults and bounds were read off Apache Kafka 4.3.1.
 var Topics = sorted([]Def{
 	{Name: "cleanup.policy", Kind: List, Default: "delete", Synonyms: []string{"log.cleanup.policy"}, oneOf: policies},
-	{Name: "compression.gzip.level", Kind: Int, Default: "-1", Synonyms: []string{"compression.gzip.level"}, min: -1, max: 9},
+	{Name: "compression.gzip.level", Kind: Int, Default: "-1", Synonyms: []string{"compression.gzip.level"}, min: 1, max: 9, orMinusOne: true},
 	{Name: "compression.lz4.level", Kind: Int, Default: "9", Synonyms: []string{"compression.lz4.level"}, min: 1, max: 17},
 	{Name: "compression.type", Kind: String, Default: "producer", Synonyms: []string{"compression.type"}, oneOf: compressions},
 	{Name: "compression.zstd.level", Kind: Int, Default: "3", Synonyms: []string{"compression.zstd.level"}, min: -131072, max: 22},

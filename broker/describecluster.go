@@ -14,7 +14,7 @@ func handleDescribeCluster(r *request) answer {
 	resp.ClusterID, resp.ControllerID, resp.EndpointType = c.id, c.controllerID(), 1
 	resp.ClusterAuthorizedOperations = unknownOperations
 	if req.Version >= 1 && req.EndpointType != 1 {
-		resp.ErrorCode, resp.ControllerID = kerr.MismatchedEndpointType.Code, -1
+		resp.ErrorCode, resp.ClusterID, resp.ControllerID = kerr.MismatchedEndpointType.Code, "", noLeader
 		resp.ErrorMessage = kmsg.StringPtr("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER")
 		if req.EndpointType != 2 {
 			resp.ErrorCode = kerr.UnsupportedEndpointType.Code

@@ -14,6 +14,9 @@ const metadataTopic = "__cluster_metadata"
 func handleDescribeQuorum(r *request) answer {
 	req := r.msg.(*kmsg.DescribeQuorumRequest)
 	resp := req.ResponseKind().(*kmsg.DescribeQuorumResponse)
+	if req.Version >= 2 {
+		resp.ErrorMessage = new(string) // the schema's default is the empty string, and so for each partition
+	}
 	if !r.allowsCluster(kmsg.ACLOperationDescribe) {
 		resp.ErrorCode, resp.ErrorMessage = codeOf(clusterDenied(kmsg.ACLOperationDescribe))
 		return answer{resp: resp}
@@ -27,6 +30,7 @@ func handleDescribeQuorum(r *request) answer {
 			p := kmsg.NewDescribeQuorumResponseTopicPartition()
 			p.Partition = qp.Partition
 			if valid {
+				p.ErrorMessage = new(string)
 				c.describeQuorum(&p)
 			} else {
 				p.ErrorCode, p.ErrorMessage = kerr.UnknownTopicOrPartition.Code, kmsg.StringPtr(kerr.UnknownTopicOrPartition.Description)

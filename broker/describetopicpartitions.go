@@ -28,16 +28,16 @@ func handleDescribeTopicPartitions(r *request) answer {
 			return !r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, n)
 		})
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	if req.Cursor != nil && req.Cursor.Partition < 0 {
-		for _, name := range names {
+	if refusal := refuseDescription(req); refusal != nil {
+		for _, q := range req.Topics {
 			t := kmsg.NewDescribeTopicPartitionsResponseTopic()
-			t.Topic, t.ErrorCode = kmsg.StringPtr(name), kerr.InvalidRequest.Code
+			t.Topic, t.ErrorCode = kmsg.StringPtr(q.Topic), refusal.Code
 			resp.Topics = append(resp.Topics, t)
 		}
 		return answer{resp: resp}
 	}
+	slices.Sort(names)
+	names = slices.Compact(names)
 	if req.Cursor != nil {
 		names = slices.DeleteFunc(names, func(n string) bool { return n < req.Cursor.Topic })
 	}
@@ -63,6 +63,21 @@ func handleDescribeTopicPartitions(r *request) answer {
 		}
 	}
 	return answer{resp: resp}
+}
+
+// refuseDescription says why a request as a whole is refused: its cursor is at no partition of a topic that it names. Without a cursor Kafka takes an
+// empty name for the cursor's, and fails.
+func refuseDescription(req *kmsg.DescribeTopicPartitionsRequest) *kerr.Error {
+	names := func(name string) bool {
+		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == name })
+	}
+	switch {
+	case req.Cursor == nil && names(""):
+		return kerr.UnknownServerError
+	case req.Cursor != nil && (req.Cursor.Partition < 0 || len(req.Topics) > 0 && !names(req.Cursor.Topic)):
+		return kerr.InvalidRequest
+	}
+	return nil
 }
 
 // describePartitions describes at most room of a topic's partitions.

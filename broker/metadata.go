@@ -43,10 +43,27 @@ func handleMetadata(r *request) answer {
 		return answer{resp: resp}
 	}
 	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && c.property().Bool("auto.create.topics.enable")
+	byID := slices.ContainsFunc(req.Topics, func(q kmsg.MetadataRequestTopic) bool { return q.TopicID != (topicID{}) })
+	asked := make(map[any]bool, len(req.Topics))
 	for i := range req.Topics {
-		resp.Topics = append(resp.Topics, r.withFault(r.metadataOf(&req.Topics[i], mayCreate)))
+		if q := &req.Topics[i]; isNew(asked, q, byID) {
+			resp.Topics = append(resp.Topics, r.withFault(r.metadataOf(q, mayCreate)))
+		}
 	}
 	return answer{resp: resp}
+}
+
+// isNew says whether a topic is to be answered for: once, however often it is named, and by name only in a request that names none by its id.
+func isNew(asked map[any]bool, q *kmsg.MetadataRequestTopic, byID bool) bool {
+	var key any = q.TopicID
+	if !byID {
+		key = *q.Topic
+	}
+	if asked[key] || byID && q.TopicID == (topicID{}) {
+		return false
+	}
+	asked[key] = true
+	return true
 }
 
 // metadataOf answers for one topic that was asked for by name or by id. A topic that is created now is answered as unknown, as Kafka does: it has no

@@ -272,6 +272,9 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if binary.BigEndian.Uint32(head) < 2 { // nothing of it would be an api key, and nothing need follow it
+		return readFrame(c.in, limit, nil)
+	}
 	if head, err = c.in.Peek(6); err != nil { // the api key too
 		return nil, err
 	}

@@ -76,6 +76,7 @@ func TestWrongRequestsAreAnsweredOrEndTheConnectionAsKafkaDoes(t *testing.T) {
 		{"client id longer than the frame", []byte{0, 18, 0, 0, 0, 0, 0, 7, 0, 99, 'x'}, false},
 		{"client id that is no UTF-8", []byte{0, 18, 0, 0, 0, 0, 0, 7, 0, 2, 0xff, 0xfe}, true},
 		{"nothing", nil, false},
+		{"a byte", []byte{0}, false},
 		// Kafka reads that number of tags as -1, and answers. It is refused, as all that the codec could not read in the memory of the frame.
 		{"four billion tags", tagged(0xff, 0xff, 0xff, 0xff, 0x0f), false},
 	} {

@@ -335,7 +335,7 @@ func (c *Cluster) alterClientMetrics(q *alterRequest, validateOnly bool) error {
 		return codef(kerr.InvalidRequest, "Subscription name can't be empty")
 	}
 	if err := settings.CheckClientMetrics(altered); err != nil {
-		if e, ok := errors.AsType[*settings.MetricsError](err); ok && e.Pattern {
+		if e, ok := errors.AsType[*settings.MetricsError](err); ok && e.Config {
 			return codef(kerr.InvalidConfig, "%v", err)
 		}
 		return codef(kerr.InvalidRequest, "%v", err)

@@ -21,16 +21,18 @@ const (
 // properties are the brokers' settings on both sides, where they are not Kafka's defaults: those that realkafka gives its clusters, and short times.
 func (p pair) properties() map[string]string {
 	props := map[string]string{
-		"offsets.topic.num.partitions":          "5",
-		"group.initial.rebalance.delay.ms":      "0",
-		"group.min.session.timeout.ms":          "1000",
-		"group.consumer.heartbeat.interval.ms":  "1000",
-		"group.consumer.assignment.interval.ms": "0",
-		"offset.metadata.max.bytes":             "64",
-		"num.partitions":                        "2",
-		"default.replication.factor":            "1",
-		"min.insync.replicas":                   "1",
-		"auto.create.topics.enable":             "true",
+		"offsets.topic.num.partitions":             "5",
+		"group.initial.rebalance.delay.ms":         "0",
+		"group.min.session.timeout.ms":             "1000",
+		"group.consumer.heartbeat.interval.ms":     "1000",
+		"group.consumer.min.heartbeat.interval.ms": "500",
+		"group.consumer.min.session.timeout.ms":    "3000",
+		"group.consumer.assignment.interval.ms":    "0",
+		"offset.metadata.max.bytes":                "64",
+		"num.partitions":                           "2",
+		"default.replication.factor":               "1",
+		"min.insync.replicas":                      "1",
+		"auto.create.topics.enable":                "true",
 	}
 	return props
 }

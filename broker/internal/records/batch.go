@@ -53,6 +53,12 @@ var (
 	ErrInvalid = errors.New("invalid record batch")
 )
 
+// corruptError is [ErrCorrupt] in Kafka's words: producers are told them.
+type corruptError string
+
+func (e corruptError) Error() string { return string(e) }
+func (e corruptError) Unwrap() error { return ErrCorrupt }
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Batch is one record batch as it lies on the wire. It is valid only as [Parse] returned it: the accessors do not check lengths.
@@ -70,9 +76,9 @@ func Parse(b []byte) (batch Batch, rest []byte, err error) {
 	length, magic := int64(int32(binary.BigEndian.Uint32(b[posLength:]))), b[posMagic]
 	switch n := length + Overhead; {
 	case length < minLength:
-		return nil, nil, fmt.Errorf("length %d, at least %d: %w", length, minLength, ErrCorrupt)
+		return nil, nil, corruptError(fmt.Sprintf("Record size %d is less than the minimum record overhead (%d)", length, minLength))
 	case magic > 2:
-		return nil, nil, fmt.Errorf("magic %d: %w", magic, ErrCorrupt)
+		return nil, nil, corruptError(fmt.Sprintf("Invalid magic found in record: %d", magic))
 	case n > int64(len(b)):
 		return nil, nil, fmt.Errorf("length %d, have %d: %w", n, len(b), ErrTruncated)
 	case magic != 2:

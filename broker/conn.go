@@ -180,7 +180,7 @@ func (c *conn) serveOne(limit int) error {
 	}
 	if h.key == int16(kmsg.Fetch) {
 		r.fetch = r.resolveFetch()
-		defer r.closeSession(r.fetch)
+		defer r.closeSession(r.fetch) // where there is no response
 	}
 	r.meet()
 	if !r.suffer() {
@@ -214,6 +214,7 @@ func (c *conn) serveOne(limit int) error {
 		r.tell(res)
 	}
 	s := r.spoil()
+	r.closeSession(r.fetch)
 	if s.end {
 		defer r.spoiled()
 		if s.cut {

@@ -52,6 +52,9 @@ func handleFetch(r *request) answer {
 	if f.code != 0 {
 		return answer{fetch: &fetchResponse{version: req.Version, code: f.code}}
 	}
+	if req.IsolationLevel < 0 || req.IsolationLevel > 1 {
+		return answer{fetch: f.refuse(kerr.UnknownServerError.Code)}
+	}
 	limit := min(int(req.MaxBytes), r.node.cluster.property().Int("fetch.max.bytes"))
 	limit = r.fetchLimit(limit)
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)

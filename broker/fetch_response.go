@@ -36,6 +36,29 @@ func (f *fetch) nothing() *fetchResponse {
 	return resp
 }
 
+// refuse answers a request that fails as a whole, as Kafka does: by topic names with every partition that it names, by ids with none.
+func (f *fetch) refuse(code int16) *fetchResponse {
+	resp := &fetchResponse{version: f.version, code: code}
+	if f.version >= 13 {
+		return resp
+	}
+	for _, p := range named(f.req) {
+		p.result = fetchResult{code: code, highWatermark: -1, stable: -1, start: -1, aborted: true, preferred: noPreference}
+		resp.add(p)
+	}
+	return resp
+}
+
+// add appends a partition to the topic of the one before it, or to one of its own.
+func (resp *fetchResponse) add(p *fetchPartition) {
+	n := len(resp.topics)
+	if n == 0 || resp.topics[n-1].name != p.name || resp.topics[n-1].id != p.id {
+		resp.topics = append(resp.topics, fetchTopic{name: p.name, id: p.id})
+		n++
+	}
+	resp.topics[n-1].parts = append(resp.topics[n-1].parts, p)
+}
+
 // respond groups what was read by topic.
 func (f *fetch) respond(r *request) *fetchResponse {
 	resp := &fetchResponse{version: f.version}
@@ -46,13 +69,13 @@ func (f *fetch) respond(r *request) *fetchResponse {
 		if due := p.due(); f.incremental && !due {
 			continue
 		}
-		n := len(resp.topics)
-		if n == 0 || resp.topics[n-1].name != p.name || resp.topics[n-1].id != p.id {
-			resp.topics = append(resp.topics, fetchTopic{name: p.name, id: p.id})
-			n++
+		if f.session != nil { // the next request may use the session before this response is written
+			sent := *p
+			resp.add(&sent)
+		} else {
+			resp.add(p)
 		}
-		resp.topics[n-1].parts = append(resp.topics[n-1].parts, p)
-		if p.hinted {
+		if p.hinted && f.replica < 0 { // a follower knows the addresses
 			if n := r.node.cluster.node(p.hint.leader); n != nil && !slices.Contains(resp.nodes, n) {
 				resp.nodes = append(resp.nodes, n)
 			}

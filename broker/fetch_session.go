@@ -74,10 +74,12 @@ func (r *request) resolveFetch() *fetch {
 	}
 	session := s.byID[req.SessionID]
 	switch {
-	case session == nil || session.busy:
+	case session == nil:
 		f.code = kerr.FetchSessionIDNotFound.Code
 	case session.epoch != req.SessionEpoch:
 		f.code = kerr.InvalidFetchSessionEpoch.Code
+	case session.busy: // with a request that is not answered yet: the client begins another session
+		f.code = kerr.FetchSessionIDNotFound.Code
 	case session.byID != (req.Version >= 13):
 		f.code = kerr.FetchSessionTopicIDError.Code
 	}
@@ -97,7 +99,7 @@ func (r *request) resolveFetch() *fetch {
 	return f
 }
 
-// named returns the partitions that a request names.
+// named returns the partitions that a request names. One that is named twice is read once, as it is named last: Kafka keeps them in a map.
 func named(req *kmsg.FetchRequest) []*fetchPartition {
 	n := 0
 	for i := range req.Topics {
@@ -105,14 +107,24 @@ func named(req *kmsg.FetchRequest) []*fetchPartition {
 	}
 	parts := make([]*fetchPartition, 0, n)
 	backing := make([]fetchPartition, n)
+	var index map[partitionKey]*fetchPartition
+	if n > 1 {
+		index = make(map[partitionKey]*fetchPartition, n)
+	}
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			p := &backing[len(parts)]
-			p.name, p.id, p.index = t.Topic, t.TopicID, t.Partitions[j].Partition
+			key := partitionKey{t.Topic, t.TopicID, t.Partitions[j].Partition}
+			p := index[key]
+			if p == nil {
+				p = &backing[len(parts)]
+				p.name, p.id, p.index, p.sentHW = key.name, key.id, key.index, -1
+				parts = append(parts, p)
+				if index != nil {
+					index[key] = p
+				}
+			}
 			p.want(&t.Partitions[j])
-			p.sentHW = -1
-			parts = append(parts, p)
 		}
 	}
 	return parts
@@ -195,8 +207,9 @@ func (p *fetchPartition) due() bool {
 }
 
 // closeSession lets the next request use the session. Partitions that had records go to its end, so that they cannot keep the others from being read.
+// It is to be called before the response is written: whoever has read it may use the session, over another connection too.
 func (r *request) closeSession(f *fetch) {
-	if f.session == nil {
+	if f == nil || f.session == nil {
 		return
 	}
 	s := &r.node.sessions
@@ -214,4 +227,5 @@ func (r *request) closeSession(f *fetch) {
 	}
 	f.session.parts = append(rest, full...)
 	f.session.busy = false
+	f.session = nil
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,13 +104,19 @@ func (c *Cluster) reloadGroups(in func(partition int) bool) {
 	}
 }
 
-// javaHash is what Kafka spreads groups by: String.hashCode, made positive.
+// javaHash is what Kafka spreads groups and transactional ids by: the absolute value of String.hashCode, 0 for the number that has none.
 func javaHash(s string) int32 {
 	var h int32
 	for _, u := range utf16.Encode([]rune(s)) {
 		h = 31*h + int32(u)
 	}
-	return h & 0x7fffffff
+	switch {
+	case h == math.MinInt32:
+		return 0
+	case h < 0:
+		return -h
+	}
+	return h
 }
 
 // coordinatorsChanged wakes what waits for another coordinator.
@@ -130,6 +137,7 @@ func (c *Cluster) coordinatorChange() <-chan struct{} {
 const (
 	coordinatesGroup = 0
 	coordinatesTxn   = 1
+	coordinatesShare = 2
 )
 
 func handleFindCoordinator(r *request) answer {
@@ -147,8 +155,13 @@ func handleFindCoordinator(r *request) answer {
 			n = r.node.cluster.node(r.node.cluster.ofGroup(key))
 		case coordinatesTxn:
 			n = r.node.cluster.node(r.node.cluster.ofTxn(key))
+		case coordinatesShare:
+			if req.Version >= 6 {
+				return nil, codef(kerr.CoordinatorNotAvailable, "") // share groups are off
+			}
+			return nil, codef(kerr.InvalidRequest, "")
 		default:
-			return nil, codef(kerr.InvalidRequest, "this broker has coordinators of groups and transactions, not of type %d", req.CoordinatorType)
+			return nil, codef(kerr.InvalidRequest, "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.")
 		}
 		if n == nil || !n.isAlive() {
 			return nil, kerr.CoordinatorNotAvailable

@@ -35,7 +35,10 @@ func (r *request) describeProducers(topic string, p *kmsg.DescribeProducersRespo
 		return err
 	}
 	part := r.node.cluster.partition(topic, p.Partition)
-	if part == nil {
+	switch {
+	case part == nil && r.node.cluster.lookup(topic) == nil:
+		return codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+	case part == nil:
 		return kerr.UnknownTopicOrPartition
 	}
 	part.mu.Lock()

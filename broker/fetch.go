@@ -136,7 +136,7 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 		}
 		p.result.code, _ = codeOf(p.err)
 		p.result.aborted = p.part == nil || p.err == nil && f.req.IsolationLevel == 1
-		if errors.Is(p.err, kerr.NotLeaderForPartition) || errors.Is(p.err, kerr.FencedLeaderEpoch) {
+		if hints := f.req.Version >= 16; hints && (errors.Is(p.err, kerr.NotLeaderForPartition) || errors.Is(p.err, kerr.FencedLeaderEpoch)) {
 			p.hint, p.hinted = p.part.leadership(), true
 		}
 		failed = failed || p.err != nil || p.result.diverges || p.result.preferred != noPreference

@@ -178,7 +178,7 @@ func TestWaitingFetchLearnsThatItsPartitionHasGone(t *testing.T) {
 			req.TopicNames = []string{"orders"}
 			ask[*kmsg.DeleteTopicsResponse](w, 3, req)
 			return nil
-		}, kerr.UnknownTopicOrPartition},
+		}, kerr.UnknownTopicID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, cluster *broker.Cluster) {
@@ -186,7 +186,10 @@ func TestWaitingFetchLearnsThatItsPartitionHasGone(t *testing.T) {
 				req := fetchRequest("orders", 0, 0)
 				req.MaxWaitMillis = 3_600_000
 				req.Topics[0].Partitions[0].CurrentLeaderEpoch = 0 // who knows none goes on reading from what is a follower now
-				req.SetVersion(12)
+				meta, topic := kmsg.NewPtrMetadataRequest(), "orders"
+				meta.Topics = append(meta.Topics, kmsg.MetadataRequestTopic{Topic: &topic})
+				req.Topics[0].TopicID = ask[*kmsg.MetadataResponse](w, 12, meta).Topics[0].TopicID
+				req.SetVersion(16) // the first with hints
 				w.send(req)
 				time.Sleep(time.Minute)
 				if err := test.do(cluster, dial(t, cluster, 2)); err != nil {

@@ -48,7 +48,7 @@ func handleProduce(r *request) answer {
 				failed = true
 				r.node.cluster.log.Info("produce refused", "broker", r.node.id, "client", r.client, "topic", q.Topic, "partition", p.Partition, "error", err)
 			}
-			if p.ErrorCode == kerr.NotLeaderForPartition.Code {
+			if req.Version >= 10 && p.ErrorCode == kerr.NotLeaderForPartition.Code { // the first version with hints
 				r.hintLeader(part, &p.CurrentLeader.LeaderID, &p.CurrentLeader.LeaderEpoch, func(n *node) {
 					resp.Brokers = appendNode(resp.Brokers, n)
 				})

@@ -17,6 +17,9 @@ func handleTxnOffsetCommit(r *request) answer {
 	case !r.allowsGroup(kmsg.ACLOperationRead, req.Group):
 		return answer{resp: failTxnCommit(req, kerr.GroupAuthorizationFailed.Code)}
 	}
+	if req.Group == "" {
+		return answer{resp: failTxnCommit(req, kerr.InvalidGroupID.Code)}
+	}
 	failed := r.denyTxnCommits(req)
 	if len(req.Topics) == 0 {
 		resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)

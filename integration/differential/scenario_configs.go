@@ -122,6 +122,9 @@ func configsOfTopics(s *session) {
 		configs := r.(*kmsg.DescribeConfigsResponse).Resources[0].Configs
 		dynamic := 0
 		for _, c := range configs {
+			if c.Name == "message.max.bytes" && (c.Value == nil || *c.Value != "1234567") {
+				return false // Kafka lists a setting before it has it
+			}
 			if c.Source == kmsg.ConfigSourceDynamicBrokerConfig || c.Source == kmsg.ConfigSourceDynamicDefaultBrokerConfig {
 				dynamic++
 			}

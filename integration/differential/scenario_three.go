@@ -21,7 +21,7 @@ func replicas(s *session) {
 			s.send(fmt.Sprintf("produce to broker %d with one ack", b), at(v, ack), to(b))
 		}
 		for _, v := range []int16{4, 11, 12, 13, 18} {
-			s.send(fmt.Sprintf("fetch from broker %d", b), at(v, fetch("replicas", id, 0, 0)), to(b), until(caughtUp))
+			s.send(fmt.Sprintf("fetch from broker %d", b), at(v, fetch("replicas", id, 0, 0)), to(b), until(caughtUp(4)))
 			s.send(fmt.Sprintf("fetch of one replica from broker %d", b), at(v, fetch("replicas", id, 2, 0)), to(b))
 			epoch := fetch("replicas", id, 0, 0)
 			epoch.Topics[0].Partitions[0].CurrentLeaderEpoch = 7
@@ -65,7 +65,7 @@ func replicas(s *session) {
 	stale := fetch("replicas", id, 0, 0)
 	stale.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
 	s.send("fetch with a stale epoch", latest(stale), to(2))
-	s.send("fetch from the old leader", latest(fetch("replicas", id, 0, 0)), to(1), until(caughtUp))
+	s.send("fetch from the old leader", latest(fetch("replicas", id, 0, 0)), to(1), until(caughtUp(4)))
 	s.send("produce to the old leader", latest(produce("replicas", id, 0, s.batch(values("c")...).encode())), to(1))
 	s.send("produce to the new leader", latest(produce("replicas", id, 0, s.batch(values("c")...).encode())), to(2))
 	assign("to another broker", 2, []int32{1, 2})
@@ -82,14 +82,17 @@ func replicas(s *session) {
 	s.send("in version 9", at(9, produce("replicas-min", many, 0, s.batch(values("a")...).encode())), to(3))
 }
 
-// caughtUp says that a fetch shows no partition whose high watermark the answering replica has yet to hear of.
-func caughtUp(r kmsg.Response) bool {
-	for _, t := range r.(*kmsg.FetchResponse).Topics {
-		for _, p := range t.Partitions {
-			if p.ErrorCode == 0 && p.HighWatermark == 0 {
-				return false
+// caughtUp says that a fetch shows no partition whose high watermark the answering replica has yet to hear of: a follower hears of it with its next
+// fetch, after the producer has its answer.
+func caughtUp(highWatermark int64) func(kmsg.Response) bool {
+	return func(r kmsg.Response) bool {
+		for _, t := range r.(*kmsg.FetchResponse).Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode == 0 && p.HighWatermark < highWatermark {
+					return false
+				}
 			}
 		}
+		return true
 	}
-	return true
 }

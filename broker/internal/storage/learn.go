@@ -45,7 +45,7 @@ func (p *producer) apply(b records.Batch, now int64) (first int64, commit bool) 
 	}
 	first, p.txn = p.txn, NoOffset
 	p.begin(b.ProducerEpoch())
-	p.coordinator, p.lastTime = m.Coordinator, now
+	p.coordinator, p.lastTime, p.lastStamp = m.Coordinator, now, b.MaxTimestamp()
 	return first, m.Commit
 }
 

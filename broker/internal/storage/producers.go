@@ -30,6 +30,7 @@ type producer struct {
 	batches     [window]appended // a ring; the newest stands at (first+n-1)%window
 	first, n    int
 	lastTime    int64 // milliseconds; for expiry
+	lastStamp   int64 // milliseconds; of the last batch as its client stamped it, or of the last marker
 	txn         int64 // the first offset of the open transaction, NoOffset for none
 	coordinator int32 // the epoch of the coordinator that wrote the last marker, NoEpoch for none
 }
@@ -103,7 +104,7 @@ func (p *producer) remember(b records.Batch, now int64) {
 	}
 	p.n++
 	*p.newest() = appended{firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(), base: b.BaseOffset(), time: b.MaxTimestamp()}
-	p.lastTime = now
+	p.lastTime, p.lastStamp = now, b.MaxTimestamp()
 }
 
 // begin forgets the batches of another epoch.

@@ -170,7 +170,7 @@ type Producer struct {
 func (l *Log) Producers() []Producer {
 	out := make([]Producer, 0, len(l.producers))
 	for id, p := range l.producers {
-		d := Producer{ID: id, Epoch: p.epoch, LastSequence: records.NoProducer, LastTime: p.lastTime, Coordinator: p.coordinator, TxnStart: p.txn}
+		d := Producer{ID: id, Epoch: p.epoch, LastSequence: records.NoProducer, LastTime: p.lastStamp, Coordinator: p.coordinator, TxnStart: p.txn}
 		if p.n > 0 {
 			d.LastSequence = p.newest().lastSeq
 		}

@@ -120,15 +120,15 @@ func (c *codec[T]) Append(ctx context.Context, dst []byte, v T, h *serde.Headers
 	if !v.ProtoReflect().IsValid() {
 		return dst, errNil
 	}
-	return appendMessage(ctx, dst, v, h, c.w)
+	return appendMessage(ctx, dst, v, h, c.w, proto.MarshalOptions{})
 }
 
-func appendMessage(ctx context.Context, dst []byte, v proto.Message, h *serde.Headers, w *writer) ([]byte, error) {
+func appendMessage(ctx context.Context, dst []byte, v proto.Message, h *serde.Headers, w *writer, o proto.MarshalOptions) ([]byte, error) {
 	_, out, err := w.Begin(ctx, dst, h)
 	if err != nil {
 		return dst, err
 	}
-	if out, err = (proto.MarshalOptions{}).MarshalAppend(out, v); err != nil {
+	if out, err = o.MarshalAppend(out, v); err != nil {
 		return dst, err
 	}
 	return out, nil
@@ -224,7 +224,8 @@ func (c *dynamicCodec) Append(ctx context.Context, dst []byte, v proto.Message, 
 	if err != nil {
 		return dst, err
 	}
-	return appendMessage(ctx, dst, v, h, w)
+	// A dynamic message keeps its fields in a map. Without this their order, and so a key's partition, would differ from one time to the next.
+	return appendMessage(ctx, dst, v, h, w, proto.MarshalOptions{Deterministic: true})
 }
 
 // Decode implements [serde.Codec].

@@ -151,6 +151,28 @@ func TestDynamicMakesMessagesOfTheRegistrysSchema(t *testing.T) {
 	}
 }
 
+func TestADynamicMessageIsTheSameBytesEveryTime(t *testing.T) {
+	r := brokertest.New(t).SDK().Registry
+	raw, err := proto.Marshal(anOrder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := dynamicpb.NewMessage((*testpb.Order)(nil).ProtoReflect().Descriptor())
+	if err := proto.Unmarshal(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	c := bind(t, protobuf.Dynamic(registry.AutoRegister()), r, "orders")
+	first, err := c.Append(t.Context(), nil, m, new(serde.Headers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if again, err := c.Append(t.Context(), nil, m, new(serde.Headers)); err != nil || !bytes.Equal(again, first) {
+			t.Fatalf("% x, %v; want % x", again, err, first)
+		}
+	}
+}
+
 func TestUnknownFieldsAreKept(t *testing.T) {
 	r := brokertest.New(t).SDK().Registry
 	c := bind(t, protobuf.Serde[*testpb.Shipment](registry.AutoRegister()), r, "orders")

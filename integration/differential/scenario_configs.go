@@ -171,7 +171,7 @@ func quotas(s *session) {
 	set := func(key string, value float64) []kmsg.AlterClientQuotasRequestEntryOp {
 		return []kmsg.AlterClientQuotasRequestEntryOp{{Key: key, Value: value}}
 	}
-	for v := int16(0); v <= 1; v++ {
+	for v := range int16(2) {
 		name := ptr(fmt.Sprintf("quotas-%d", v))
 		for _, c := range []struct {
 			what   string

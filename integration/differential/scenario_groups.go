@@ -84,7 +84,7 @@ func coordinators(s *session) {
 func classicGroups(s *session) {
 	s.topic("groups", 2)
 	s.coordinator(0, "groups")
-	for v := int16(0); v <= 9; v++ {
+	for v := range int16(10) {
 		group := fmt.Sprintf("groups-join-%d", v)
 		first := ask[*kmsg.JoinGroupResponse](s, "join", at(v, join(group, "", "range", "roundrobin")))
 		if v >= 4 {
@@ -297,7 +297,7 @@ func consumerGroups(s *session) {
 		return req
 	}
 	describe := func(what string, groups ...string) {
-		for v := int16(0); v <= 1; v++ {
+		for v := range int16(2) {
 			s.send(what, at(v, &kmsg.ConsumerGroupDescribeRequest{Groups: groups, IncludeAuthorizedOperations: v == 1}))
 		}
 	}

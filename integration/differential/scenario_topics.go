@@ -223,7 +223,7 @@ func metadataOfTopics(s *session) {
 		return req
 	})
 	for _, endpoint := range []int8{0, 1, 2, 3, -1} {
-		for v := int16(0); v <= 2; v++ {
+		for v := range int16(3) {
 			req := kmsg.NewPtrDescribeClusterRequest()
 			req.EndpointType = endpoint
 			s.send(fmt.Sprintf("endpoint type %d", endpoint), at(v, req))

@@ -105,7 +105,7 @@ func transactions(s *session) {
 		s.send(what, latest(&kmsg.DescribeTransactionsRequest{TransactionalIDs: txns}))
 	}
 	// The old generation: every version of each request once, commit and abort in turn.
-	for v := int16(0); v <= 4; v++ {
+	for v := range int16(5) {
 		txn := fmt.Sprintf("txns-old-%d", v)
 		p, e := begin(txn, v)
 		av := min(v, 3)
@@ -197,7 +197,7 @@ func transactions(s *session) {
 	s.each("commit offsets in an unknown transaction", kmsg.TxnOffsetCommit, func(v int16) kmsg.Request { return offsets(v, "txns-nowhere", "txns-unknown", 1, 0, 3) })
 	s.each("commit offsets without a group", kmsg.TxnOffsetCommit, func(v int16) kmsg.Request { return offsets(v, "txns-nowhere", "", 1, 0, 3) })
 	describe("describe unknown ones", "txns-nowhere", "")
-	for v := int16(0); v <= 2; v++ {
+	for v := range int16(3) {
 		list := func(what string, edit func(*kmsg.ListTransactionsRequest)) {
 			req := kmsg.NewPtrListTransactionsRequest()
 			req.Version = v

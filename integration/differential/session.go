@@ -42,7 +42,6 @@ type asking struct {
 	until    func(kmsg.Response) bool
 	unasked  bool
 	wordless bool
-	client   *string
 }
 
 // to sends the request to that broker. Default: broker 1.

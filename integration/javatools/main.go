@@ -47,7 +47,7 @@ func run(ctx context.Context, onKafka, verbose bool) (passed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	libs, err := realkafka.Jars(ctx, "")
 	if err != nil {
 		return 0, err

@@ -120,7 +120,7 @@ func (c *codec[T]) Append(ctx context.Context, dst []byte, v T, h *serde.Headers
 	if !v.ProtoReflect().IsValid() {
 		return dst, errNil
 	}
-	return appendMessage(ctx, dst, v, h, c.w, proto.MarshalOptions{})
+	return appendMessage(ctx, dst, v, h, c.w, proto.MarshalOptions{Deterministic: true})
 }
 
 func appendMessage(ctx context.Context, dst []byte, v proto.Message, h *serde.Headers, w *writer, o proto.MarshalOptions) ([]byte, error) {

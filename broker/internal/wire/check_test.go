@@ -128,13 +128,17 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		req.SetVersion(version)
-		before := allocated()
-		if req.ReadFrom(body) != nil {
-			return
+		took, most := uint64(math.MaxUint64), Growth*uint64(len(body))+64<<10
+		for range 5 { // others allocate, too, but not each time
+			before := allocated()
+			if req.ReadFrom(body) != nil {
+				return
+			}
+			if took = min(took, allocated()-before); took <= most {
+				return
+			}
 		}
-		if took := allocated() - before; took > Growth*uint64(len(body))+64<<10 {
-			t.Errorf("%s version %d: %d bytes of memory for %d in the frame", kmsg.NameForKey(key), version, took, len(body))
-		}
+		t.Errorf("%s version %d: %d bytes of memory for %d in the frame", kmsg.NameForKey(key), version, took, len(body))
 	})
 }
 

@@ -68,6 +68,17 @@ func unknown(kind kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, op 
 		permission == kmsg.ACLPermissionTypeUnknown
 }
 
+// mayAlterACLs says why ACLs cannot be created or deleted by this client, nil where they can.
+func (r *request) mayAlterACLs() error {
+	switch {
+	case !r.allowsCluster(kmsg.ACLOperationAlter):
+		return clusterDenied(kmsg.ACLOperationAlter)
+	case r.node.cluster.authorizer == nil:
+		return errNoAuthorizer("No Authorizer is configured.")
+	}
+	return nil
+}
+
 func handleCreateACLs(r *request) answer {
 	req := r.msg.(*kmsg.CreateACLsRequest)
 	resp := req.ResponseKind().(*kmsg.CreateACLsResponse)
@@ -77,14 +88,8 @@ func handleCreateACLs(r *request) answer {
 			return r.malformed(errUnknownElement)
 		}
 	}
-	var whole error
 	a := r.node.cluster.authorizer
-	switch {
-	case !r.allowsCluster(kmsg.ACLOperationAlter):
-		whole = clusterDenied(kmsg.ACLOperationAlter)
-	case a == nil:
-		whole = errNoAuthorizer("No Authorizer is configured.")
-	}
+	whole := r.mayAlterACLs()
 	if whole == nil && slices.ContainsFunc(req.Creations, indefinite) {
 		whole = kerr.UnknownServerError // which Kafka does not say any better
 	}
@@ -148,14 +153,8 @@ func handleDeleteACLs(r *request) answer {
 			return r.malformed(errUnknownElement)
 		}
 	}
-	var whole error
 	a := r.node.cluster.authorizer
-	switch {
-	case !r.allowsCluster(kmsg.ACLOperationAlter):
-		whole = clusterDenied(kmsg.ACLOperationAlter)
-	case a == nil:
-		whole = errNoAuthorizer("No Authorizer is configured.")
-	}
+	whole := r.mayAlterACLs()
 	var filters []acl.Filter
 	var results []*kmsg.DeleteACLsResponseResult
 	for i := range req.Filters {

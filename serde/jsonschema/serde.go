@@ -110,6 +110,10 @@ func (s *typed[T]) Describe(b serde.Binding) (registry.Description, error) {
 	if err != nil {
 		return registry.Description{}, err
 	}
+	return s.describe(b, own, title)
+}
+
+func (s *typed[T]) describe(b serde.Binding, own sr.Schema, title string) (registry.Description, error) {
 	o := registry.Collect(s.config.registry)
 	var imports []registry.Description
 	for _, r := range s.config.refs {
@@ -120,11 +124,11 @@ func (s *typed[T]) Describe(b serde.Binding) (registry.Description, error) {
 
 // Bind implements [serde.Serde].
 func (s *typed[T]) Bind(b serde.Binding) (serde.Codec[T], error) {
-	_, title, err := s.schema()
+	own, title, err := s.schema()
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.Describe(b)
+	d, err := s.describe(b, own, title)
 	if err != nil {
 		return nil, err
 	}

@@ -173,16 +173,22 @@ func (f *schemaFlags) schema() (s sr.Schema, err error) {
 	return s, nil
 }
 
-func checkSchema(ctx context.Context, f *schemaFlags, args []string, stdout io.Writer) error {
+// candidate reads a command line that names a subject and a schema for it.
+func (f *schemaFlags) candidate(args []string) (*registry.Client, sr.Schema, error) {
 	f.takeSchema()
 	if err := f.require(args, "subject", "file"); err != nil {
-		return err
+		return nil, sr.Schema{}, err
 	}
 	s, err := f.schema()
 	if err != nil {
-		return err
+		return nil, s, err
 	}
 	c, err := f.client()
+	return c, s, err
+}
+
+func checkSchema(ctx context.Context, f *schemaFlags, args []string, stdout io.Writer) error {
+	c, s, err := f.candidate(args)
 	if err != nil {
 		return err
 	}
@@ -194,15 +200,7 @@ func checkSchema(ctx context.Context, f *schemaFlags, args []string, stdout io.W
 }
 
 func registerSchema(ctx context.Context, f *schemaFlags, args []string, stdout io.Writer) error {
-	f.takeSchema()
-	if err := f.require(args, "subject", "file"); err != nil {
-		return err
-	}
-	s, err := f.schema()
-	if err != nil {
-		return err
-	}
-	c, err := f.client()
+	c, s, err := f.candidate(args)
 	if err != nil {
 		return err
 	}

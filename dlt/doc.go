@@ -43,5 +43,6 @@
 //
 // # What it does not do
 //
-// State (parked, redriven, resolved, discarded) and redriving come with a later release; [InboxName] names the topic that will carry redriven records.
+// State (parked, redriven, resolved, discarded) and redriving come with a later release. [InboxName] names the topic that carries redriven records and retries,
+// [InboxRecord] is what is in it.
 package dlt

@@ -7,9 +7,6 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
-// offsetsTopic is where Kafka keeps committed offsets. Its partitions are part of the transactions that commit offsets, though it is not shown.
-const offsetsTopic = "__consumer_offsets"
-
 // offsetsPartition is the partition of the offsets topic that a group's offsets are in.
 func (c *Cluster) offsetsPartition(group string) int32 {
 	return javaHash(group) % int32(c.property().Int("offsets.topic.num.partitions"))

@@ -149,12 +149,15 @@ func without(ids []int32, id int32) []int32 {
 // balanceSoon gives leadership back to preferred leaders after leader.imbalance.check.interval.seconds, where auto.leader.rebalance.enable says so. It is
 // called with a partition's lock held.
 func (c *Cluster) balanceSoon(p *partition) {
-	if c.balanceEvery <= 0 || p.leader == noLeader || !p.preferredReadyLocked() || !c.controller.balancing.CompareAndSwap(false, true) {
+	if c.balanceEvery <= 0 || p.topic.internal() || p.leader == noLeader || !p.preferredReadyLocked() || !c.controller.balancing.CompareAndSwap(false, true) {
 		return
 	}
 	c.timers.after(c.balanceEvery, func() {
 		c.controller.balancing.Store(false)
 		for _, p := range c.everyPartition() {
+			if p.topic.internal() {
+				continue // who has taken over what it coordinates keeps it
+			}
 			p.mu.Lock()
 			p.preferLocked()
 			p.mu.Unlock()

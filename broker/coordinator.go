@@ -64,11 +64,7 @@ func (c *Cluster) placeCoordinators(started int32) {
 	cs.mu.Lock()
 	taken := make(map[int]bool)
 	for p, lead := range cs.leads {
-		if n := c.node(lead); n != nil && n.isAlive() {
-			taken[p] = lead == started
-			continue
-		}
-		if next := c.firstAlive(int32(p)); next != lead {
+		if next := c.coordinatorOf(offsetsTopic, p, lead); next != lead || lead == started && lead != noLeader {
 			cs.leads[p], taken[p] = next, true
 		}
 	}
@@ -76,6 +72,7 @@ func (c *Cluster) placeCoordinators(started int32) {
 		c.reloadGroups(func(p int) bool { return taken[p] })
 	}
 	cs.mu.Unlock()
+	c.placeTxnCoordinators()
 	c.coordinatorsChanged()
 }
 
@@ -85,6 +82,7 @@ func (c *Cluster) moveCoordinator(group string, id int32) {
 	cs.mu.Lock()
 	if at := cs.partition(group); cs.leads[at] != id {
 		cs.leads[at] = id
+		c.leadInternal(offsetsTopic, at, id)
 		c.reloadGroups(func(p int) bool { return p == at })
 	}
 	cs.mu.Unlock()
@@ -152,8 +150,10 @@ func handleFindCoordinator(r *request) answer {
 		}
 		switch req.CoordinatorType {
 		case coordinatesGroup:
+			r.node.cluster.provideInternal(offsetsTopic)
 			n = r.node.cluster.node(r.node.cluster.ofGroup(key))
 		case coordinatesTxn:
+			r.node.cluster.provideInternal(transactionsTopic)
 			n = r.node.cluster.node(r.node.cluster.ofTxn(key))
 		case coordinatesShare:
 			if req.Version >= 6 {

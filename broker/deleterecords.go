@@ -36,6 +36,9 @@ func (r *request) deleteRecords(topic string, q *kmsg.DeleteRecordsRequestTopicP
 	if err != nil {
 		return err
 	}
+	if part.topic.internal() {
+		return kerr.InvalidTopicException
+	}
 	to, err := part.deleteBefore(r.node.id, q.Offset)
 	if err != nil {
 		return err

@@ -98,7 +98,7 @@ func (r *request) describePartitions(name string, from int32, room int) kmsg.Des
 		return t
 	}
 	m := r.node.cluster.describeTopic(known)
-	t.TopicID = m.TopicID
+	t.TopicID, t.IsInternal = m.TopicID, m.IsInternal
 	rest := m.Partitions[min(int(from), len(m.Partitions)):]
 	for _, p := range rest[:min(room, len(rest))] {
 		tp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()

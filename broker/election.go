@@ -12,6 +12,7 @@ const (
 	electOnline    election = iota // an in-sync replica, or an eligible one where none is in sync
 	electPreferred                 // the same, the first replica before the one that leads
 	electUnclean                   // any replica, where there is no other
+	electNamed                     // the one that is named, where it runs
 )
 
 // change is what is to become of a partition. What is nil stays as it is.
@@ -21,6 +22,7 @@ type change struct {
 	adding, removing []int32 // taken where replicas is given
 	election         election
 	barred           int32   // must not lead; 0: nobody
+	named            int32   // whom electNamed elects
 	lost             []int32 // brokers that ended uncleanly: nobody knows what they still hold
 }
 
@@ -38,7 +40,8 @@ func (p *partition) changeLocked(ch change) bool {
 	next.complete()
 	minISR := min(p.topic.settings.Load().MinISR, len(p.replicas))
 	next.account(old.isr, minISR, ch.lost)
-	if ch.election == electOnline && p.topic.settings.Load().Unclean {
+	// What a coordinator knows it does not have from its log, so that of an internal topic any replica may lead.
+	if ch.election == electOnline && (p.topic.settings.Load().Unclean || p.topic.internal()) {
 		ch.election = electUnclean
 	}
 	acceptable := func(id int32) bool {
@@ -46,6 +49,9 @@ func (p *partition) changeLocked(ch change) bool {
 		return id != ch.barred && !slices.Contains(ch.lost, id) && slices.Contains(next.replicas, id) && n != nil && n.isAlive() && !n.stopping.Load() && !n.disk.failed.Load()
 	}
 	leader, unclean := next.elect(oldLeader, ch.election, acceptable)
+	if ch.election == electNamed && acceptable(ch.named) {
+		leader, unclean = ch.named, !slices.Contains(next.isr, ch.named)
+	}
 	elected := leader != oldLeader
 	if elected && slices.Contains(next.elr, leader) {
 		next.isr = []int32{leader}

@@ -43,6 +43,7 @@ func handleElectLeaders(r *request) answer {
 		}
 		c.mu.RUnlock()
 	}
+	defer c.placeCoordinators(noLeader) // they follow the leaders of internal topics
 	for _, q := range asked {
 		t := kmsg.NewElectLeadersResponseTopic()
 		t.Topic = q.Topic

@@ -88,6 +88,10 @@ func mergeCommits(resp *kmsg.OffsetCommitResponse, failed []kmsg.OffsetCommitRes
 // reply, so that nobody waits for a client that has gone.
 func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
 	c := r.node.cluster
+	switch req.(type) {
+	case *kmsg.JoinGroupRequest, *kmsg.ConsumerGroupHeartbeatRequest, *kmsg.OffsetCommitRequest, *kmsg.TxnOffsetCommitRequest:
+		c.provideInternal(offsetsTopic) // for clients that know the coordinator without asking
+	}
 	c.refreshGroups()
 	replied := make(chan kmsg.Response, 1)
 	c.coordinators.mu.RLock() // no group moves meanwhile

@@ -32,6 +32,7 @@ func (r *request) initProducer(req *kmsg.InitProducerIDRequest) (txns.Producer, 
 	if err := r.refuseTxn(*req.TransactionalID); err != nil {
 		return none, err
 	}
+	r.node.cluster.provideInternal(transactionsTopic)
 	var was *txns.Producer
 	if req.ProducerID != txns.NoProducer {
 		was = &txns.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}

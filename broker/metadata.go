@@ -103,6 +103,8 @@ func (r *request) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.
 	t.ErrorCode = kerr.UnknownTopicOrPartition.Code
 	if err := checkTopicName(name); err != nil {
 		t.ErrorCode, _ = codeOf(err)
+	} else if mayCreate && internalTopic(name) {
+		c.provideInternal(name)
 	} else if mayCreate {
 		if _, err := c.createTopic(topicSpec{name: name, partitions: -1, replicas: -1}); err != nil {
 			if code, _ := codeOf(err); code != kerr.TopicAlreadyExists.Code {
@@ -115,7 +117,7 @@ func (r *request) metadataOf(q *kmsg.MetadataRequestTopic, mayCreate bool) kmsg.
 
 func (c *Cluster) describeTopic(known *topic) kmsg.MetadataResponseTopic {
 	t := kmsg.NewMetadataResponseTopic()
-	t.Topic, t.TopicID = &known.name, known.id
+	t.Topic, t.TopicID, t.IsInternal = &known.name, known.id, known.internal()
 	t.AuthorizedOperations = unknownOperations
 	c.mu.RLock()
 	partitions := known.partitions

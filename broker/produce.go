@@ -93,6 +93,9 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	if req.Acks < -1 || req.Acks > 1 {
 		return pending{}, kerr.InvalidRequiredAcks
 	}
+	if part.topic.internal() && r.client != adminClient {
+		return pending{}, codef(kerr.InvalidTopicException, "Cannot append to internal topic %s", part.topic.name)
+	}
 	cfg := part.topic.settings.Load()
 	now := r.node.now()
 	batch, err := checkFrame(raw, req, cfg)

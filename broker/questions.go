@@ -90,11 +90,11 @@ func (p *partition) state() Partition {
 	}
 }
 
-// Topics returns the names of all topics, sorted.
+// Topics returns the names of all topics but Kafka's own, sorted.
 func (c *Cluster) Topics() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Sorted(maps.Keys(c.topics))
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.topics)), internalTopic)
 }
 
 // partitionsOf returns a topic's partitions, nil where there is no such topic.

@@ -32,11 +32,28 @@ func (c *Cluster) txnTerm(id string) term {
 	p := int(javaHash(id)) % len(cs.terms)
 	t := &cs.terms[p]
 	if n := c.node(t.broker); n == nil || !n.isAlive() {
-		if next := c.firstAlive(int32(p)); next != t.broker {
+		if next := c.coordinatorOf(transactionsTopic, p, noLeader); next != t.broker {
 			t.lead(next)
 		}
 	}
 	return *t
+}
+
+// placeTxnCoordinators makes the leaders of the partitions of __transaction_state coordinators.
+func (c *Cluster) placeTxnCoordinators() {
+	if c.lookup(transactionsTopic) == nil {
+		return // ofTxn finds one when it is asked for
+	}
+	cs := &c.txnCoordinators
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for p := range cs.terms {
+		if t := &cs.terms[p]; t.broker != noLeader {
+			if next := c.coordinatorOf(transactionsTopic, p, t.broker); next != t.broker {
+				t.lead(next)
+			}
+		}
+	}
 }
 
 // lead begins the term of another broker.
@@ -51,8 +68,10 @@ func (c *Cluster) MoveTxnCoordinator(transactionalID string, broker int32) error
 	}
 	cs := &c.txnCoordinators
 	cs.mu.Lock()
-	if t := &cs.terms[int(javaHash(transactionalID))%len(cs.terms)]; t.broker != broker {
+	p := int(javaHash(transactionalID)) % len(cs.terms)
+	if t := &cs.terms[p]; t.broker != broker {
 		t.lead(broker)
+		c.leadInternal(transactionsTopic, p, broker)
 	}
 	cs.mu.Unlock()
 	c.coordinatorsChanged()

@@ -223,13 +223,14 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	p.base = start.offset
 	if topic.deadName != "" && at.partition >= topic.grown.Load() {
-		p.held = true
+		p.hold = holdCompanions
 		e.growSoon()
 	}
 	e.mu.Lock()
 	e.parts[at] = p
 	e.owns.Store(int64(len(e.parts)))
 	e.mu.Unlock()
+	e.follow(p)
 	return start
 }
 
@@ -342,21 +343,18 @@ func (e *engine) owned(m map[string][]int32) []*partition {
 func (e *engine) give(parts []*partition) {
 	for _, p := range parts {
 		p.close()
-		e.unpause(p) // the pause would outlast the ownership
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, p := range parts {
 		if e.parts[tp{p.topic.name, p.id}] == p {
 			delete(e.parts, tp{p.topic.name, p.id})
 		}
 	}
 	e.owns.Store(int64(len(e.parts)))
-}
-
-// unpause lets a partition be fetched again.
-func (e *engine) unpause(p *partition) {
-	e.cl.ResumeFetchPartitions(map[string][]int32{p.topic.name: {p.id}})
+	e.mu.Unlock()
+	for _, p := range parts {
+		e.steer(tp{p.topic.name, p.id}) // the client's pause would outlast the ownership
+	}
 }
 
 // all waits until every channel is closed, and reports false when limit or hurry came first.

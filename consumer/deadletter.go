@@ -72,7 +72,7 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	resume := false
 	defer func() {
 		if resume {
-			e.unpause(p)
+			e.steer(tp{p.topic.name, p.id})
 		}
 	}()
 	p.mu.Lock()

@@ -51,6 +51,8 @@ type engine struct {
 	metaMax    atomic.Int64
 	owns       atomic.Int64 // how many partitions the member owns
 
+	steering sync.Mutex // what the client may fetch is being changed
+
 	mu      sync.Mutex
 	parts   map[tp]*partition
 	fetched map[tp]committed // what the last OffsetFetch answered, until the partitions are taken over
@@ -247,7 +249,7 @@ func (e *engine) work(p *partition) (alive bool) {
 	for n := 1; a != nil && alive; n++ {
 		err := a.run()
 		a.over = time.Now()
-		a, alive = p.finish(a, a.decide(err, a.over), n < burst)
+		a, alive = p.finish(a, a.decide(err, a.over), n < burst && !e.pool.excess.Load())
 	}
 	returned = true
 	return alive

@@ -65,7 +65,7 @@ func (e *engine) fetched1(f kgo.FetchTopicPartition) {
 			e.missed(p, next, f.LogStartOffset)
 		}
 		if p.admit(f.Records) {
-			e.cl.PauseFetchPartitions(map[string][]int32{f.Topic: {f.Partition}})
+			e.steer(at)
 			e.stats.pauses.Add(1)
 		}
 		e.resolve("fetch " + at.String())

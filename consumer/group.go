@@ -20,6 +20,8 @@ type Group struct {
 	cluster sordini.Cluster
 	cfg     config
 
+	pauses pauses
+
 	mu       sync.Mutex
 	state    groupState
 	handlers []*handler

@@ -67,7 +67,7 @@ func (e *engine) growSoon() {
 func (e *engine) heldOf(t *topicPlan) (held []*partition) {
 	for _, p := range e.partitions() {
 		p.mu.Lock()
-		if p.topic == t && p.held {
+		if p.topic == t && p.hold&holdCompanions != 0 {
 			held = append(held, p)
 		}
 		p.mu.Unlock()
@@ -107,8 +107,8 @@ func (e *engine) grow(ctx context.Context, t *topicPlan) error {
 func (p *partition) unhold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held && p.id < p.topic.grown.Load() {
-		p.held = false
+	if p.hold&holdCompanions != 0 && p.id < p.topic.grown.Load() {
+		p.hold &^= holdCompanions
 		p.dispatch()
 	}
 }

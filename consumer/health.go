@@ -56,6 +56,12 @@ func (g *Group) Health() Health {
 	if e != nil && state != stateStopped {
 		h.Reasons = e.reasons(time.Now())
 	}
+	if state != stateStopped {
+		h.Reasons = append(h.Reasons, g.pauseReasons()...)
+	}
+	slices.SortFunc(h.Reasons, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
 	h.OK = state == stateRunning || state == stateDraining
 	for _, r := range h.Reasons {
 		h.OK = h.OK && r.Notice
@@ -104,9 +110,6 @@ func (e *engine) reasons(now time.Time) []Reason {
 			}
 		}
 	}
-	slices.SortFunc(rs, func(a, b Reason) int {
-		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
 	return rs
 }
 
@@ -125,13 +128,14 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 	if c := p.commits; !c.failing.IsZero() && now.Sub(c.failing) > slowCommit {
 		add("commit-failing", c.offset, c.failing, "nothing was committed since offset %d: %v", c.offset, c.err)
 	}
-	if p.held {
+	if p.hold&holdCompanions != 0 {
 		add("companions-behind", p.mark.Load(), p.markMoved, "the partition is new and %s or %s has no partition %d yet; it is not handled before", p.topic.deadName, p.topic.inbox, p.id)
 	}
-	if p.paused && now.Sub(p.pausedAt) > slowPause {
+	paused := p.heldByPause()
+	if p.paused && !paused && now.Sub(p.pausedAt) > slowPause {
 		add("partition-paused", p.mark.Load(), p.pausedAt, "fetching is paused: %d records are in flight and the oldest of them holds them up", p.records)
 	}
-	if offset, ok := p.win.Oldest(); ok && now.Sub(p.markMoved) > stuckOffset {
+	if offset, ok := p.win.Oldest(); ok && !paused && now.Sub(p.markMoved) > stuckOffset {
 		add("offset-stuck", offset, p.markMoved, "offset %d has not ended for %v; nothing is committed past it", offset, now.Sub(p.markMoved).Round(time.Second))
 	}
 	most, away := (*lane)(nil), (*lane)(nil)
@@ -181,7 +185,7 @@ func (l *lane) describe() string {
 	if l.p.topic.ordering == ByPartition {
 		return "the partition's order"
 	}
-	return fmt.Sprintf("key %q", l.head.rec.Key)
+	return "key " + l.p.e.g.showKey(l.head.rec.Key)
 }
 
 func handlersOf(t *topicPlan) []*handler {

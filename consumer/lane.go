@@ -26,6 +26,7 @@ type task struct {
 //	ready ─► running ─► ready (the next record), waiting (a retry), parked (a dead letter is being written), held (its attempt was cut short)
 //	waiting ─► ready when due; or parked, when what waits is a dead letter that was refused
 //	parked ─► ready (the next record), waiting (refused)
+//	ready ─► aside (its key is paused) ─► ready
 //	held: stays, until the partition is given up
 //
 // A lane whose last record ended is gone.
@@ -37,6 +38,7 @@ const (
 	laneWaiting
 	laneParked
 	laneHeld
+	laneAside
 )
 
 // lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that

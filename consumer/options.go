@@ -45,6 +45,8 @@ type config struct {
 	telemetry      Telemetry
 	logger         *slog.Logger
 	recorder       history.Recorder
+	healthyPaused  bool
+	showKey        func(key []byte) string
 	handler        handlerConfig
 	errs           []error
 }
@@ -60,6 +62,7 @@ type handlerConfig struct {
 
 const (
 	defaultConcurrency    = 64
+	maxConcurrency        = 10_000
 	defaultDrainTimeout   = 20 * time.Second
 	defaultHandlerTimeout = 5 * time.Minute
 	defaultCommitInterval = 200 * time.Millisecond
@@ -144,10 +147,10 @@ func FloodBreaker(casualties int, minWait, maxWait time.Duration) HandlerOption 
 	})
 }
 
-// Concurrency sets how many handlers of the group run at the same time on this member, at most: 64 by default, up to 10,000.
+// Concurrency sets how many handlers of the group run at the same time on this member, at most: 64 by default, up to 10,000. SetConcurrency changes it while the group runs.
 func Concurrency(n int) Option {
 	return groupOption(func(c *config) {
-		if n < 1 || n > 10_000 {
+		if n < 1 || n > maxConcurrency {
 			c.errs = append(c.errs, refuse("Concurrency(%d): give 1 to 10,000", n))
 		}
 		c.concurrency = n

@@ -185,7 +185,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	p.mu.Unlock()
 	e.count(a, d)
 	if resume {
-		e.unpause(p)
+		e.steer(tp{p.topic.name, p.id})
 	}
 	if post {
 		e.post(p, l)

@@ -28,33 +28,35 @@ type partition struct {
 	end  atomic.Int64 // the last stable offset that a fetch told, for lag
 	mark atomic.Int64 // the first offset that is not over, for lag
 
-	mu        sync.Mutex
-	win       *window.Window
-	table     laneTable
-	only      *lane // the lane of a partition that is handled in its own order
-	apart     *lane // lanes that are in neither and wait
-	ready     laneQueue
-	running   []*attempt
-	parked    int // dead letters being written
-	records   int // in flight
-	size      int64
-	stopping  bool // nothing is dispatched any more
-	held      bool // nothing is dispatched yet: its companions have no partition for it
-	closed    bool // fenced: no result counts any more
-	quiet     chan struct{}
-	base      int64         // where the ownership began to fetch
-	seen      int64         // the offset after the last one that was fetched
-	backlog   []*kgo.Record // fetched, and kept behind until there is room: not in the window
-	lastEnd   time.Time     // of a record
-	paused    bool          // it is not fetched
-	pausedAt  time.Time
-	markMoved time.Time
-	version   uint64 // counts changes of what a commit would say
-	acked     uint64 // the version that was committed last
-	told      bool   // the commit loop knows that there is something new
-	commits   commitState
-	free      *lane // spare lanes, linked through lane.next
-	spare     *task
+	mu         sync.Mutex
+	win        *window.Window
+	table      laneTable
+	only       *lane // the lane of a partition that is handled in its own order
+	apart      *lane // lanes that are in neither and wait
+	ready      laneQueue
+	aside      laneQueue           // lanes whose key is paused
+	pausedKeys map[string]struct{} // of its topic
+	running    []*attempt
+	parked     int // dead letters being written
+	records    int // in flight
+	size       int64
+	stopping   bool // nothing is dispatched any more
+	hold       hold // nothing is dispatched while there is a reason
+	closed     bool // fenced: no result counts any more
+	quiet      chan struct{}
+	base       int64         // where the ownership began to fetch
+	seen       int64         // the offset after the last one that was fetched
+	backlog    []*kgo.Record // fetched, and kept behind until there is room: not in the window
+	lastEnd    time.Time     // of a record
+	paused     bool          // it is not fetched
+	pausedAt   time.Time
+	markMoved  time.Time
+	version    uint64 // counts changes of what a commit would say
+	acked      uint64 // the version that was committed last
+	told       bool   // the commit loop knows that there is something new
+	commits    commitState
+	free       *lane // spare lanes, linked through lane.next
+	spare      *task
 }
 
 // admit takes in fetched records, in the order of the log: it queues them in their lanes as far as there is room, and keeps the rest behind. It does not block.
@@ -212,7 +214,7 @@ func (p *partition) makeReady(l *lane) {
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if !p.ready.empty() && !p.stopping && !p.held {
+	if !p.ready.empty() && !p.stopping && p.hold == 0 {
 		p.e.pool.offer(p)
 	}
 }
@@ -221,7 +223,7 @@ func (p *partition) dispatch() {
 // p.mu is held.
 func (p *partition) take(now time.Time) *attempt {
 	for {
-		if p.stopping || p.held || p.ready.empty() {
+		if p.stopping || p.hold != 0 || p.ready.empty() {
 			return nil
 		}
 		l := p.ready.pop()
@@ -230,6 +232,9 @@ func (p *partition) take(now time.Time) *attempt {
 		}
 		if l.head == nil {
 			p.discard(l)
+			continue
+		}
+		if p.setAside(l) {
 			continue
 		}
 		l.state = laneRunning
@@ -376,7 +381,7 @@ func (p *partition) close() {
 	}
 	p.e.due.drop(p)
 	p.e.floods.drop(p)
-	p.ready = laneQueue{}
+	p.ready, p.aside = laneQueue{}, laneQueue{}
 	p.backlog = nil
 	p.table.lanes = nil
 	p.only, p.apart = nil, nil

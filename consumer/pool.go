@@ -1,6 +1,9 @@
 package consumer
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // pool runs attempts: at most max workers, started when there is work that no idle one takes. Partitions with ready lanes queue up and are served in turn.
 type pool struct {
@@ -17,6 +20,8 @@ type pool struct {
 	workers int // that count against max: a worker whose handler outlived its partition does not
 	idle    int
 	stopped bool
+
+	excess atomic.Bool // more workers are there than may be
 }
 
 func newPool(max int, work func(*partition) bool) *pool {
@@ -52,13 +57,14 @@ func (s *pool) start() {
 func (s *pool) loop() {
 	for {
 		s.mu.Lock()
-		for s.queue.empty() && !s.stopped {
+		for s.queue.empty() && !s.stopped && !s.many() {
 			s.idle++
 			s.cond.Wait()
 			s.idle--
 		}
-		if s.stopped {
+		if s.stopped || s.many() {
 			s.workers--
+			s.count()
 			s.mu.Unlock()
 			s.wg.Done()
 			return
@@ -77,11 +83,30 @@ func (s *pool) disown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.workers--
+	s.count()
 	s.wg.Done()
 	if !s.stopped && !s.queue.empty() && s.workers < s.max {
 		s.start()
 	}
 }
+
+// resize changes how many workers there may be. Where there are more, each ends after the attempt that it runs.
+func (s *pool) resize(max int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max = max
+	s.count()
+	for p := s.queue.head; p != nil && s.workers < s.max && !s.stopped; p = p.next { // each that finds more than it can take calls for another
+		s.start()
+	}
+	s.cond.Broadcast()
+}
+
+// many says whether there are more workers than there may be. s.mu is held.
+func (s *pool) many() bool { return s.workers > s.max }
+
+// count notes whether there are too many workers. s.mu is held.
+func (s *pool) count() { s.excess.Store(s.many()) }
 
 // stop lets every worker end after what it does now; wait on wg for them.
 func (s *pool) stop() {

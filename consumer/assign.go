@@ -196,6 +196,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		table:       newLaneTable(),
 		incarnation: meta.Incarnation,
 		fence:       fence(meta.Incarnation, generation),
+		past:        past(meta.Attempts),
 	}
 	p.mark.Store(start.offset)
 	p.seen, p.markMoved = start.offset, time.Now()

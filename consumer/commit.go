@@ -134,9 +134,10 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		s := &snapshot{p: p, version: p.version}
 		s.offset, s.epoch = p.win.Mark()
 		s.done = p.win.Completed()
+		attempts := p.attempts(s.offset)
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
-			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Incarnation: p.incarnation,
+			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: p.incarnation,
 		}
 		s.metadata, s.done = encode(meta, limit)
 		snaps = append(snaps, s)
@@ -148,12 +149,15 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 }
 
 // encode writes the metadata and returns the completion map that is in it: as much of it, from the mark on, as the limit allows. Admission slows down long
-// before that; what is left out would be handled again after a crash, and nothing worse.
+// before that; what is left out would be handled again after a crash, and nothing worse. The map goes before the attempts: of those, what is left out starts
+// to count anew.
 func encode(meta commitmeta.Metadata, limit int) (string, commitmeta.Completed) {
+	meta.Attempts = fitting(meta, limit)
 	text, err := meta.Encode(commitmeta.Base64, limit)
 	if err == nil {
 		return text, meta.Completed
 	}
+	meta.Attempts = nil
 	var ranges []commitmeta.Range
 	for r := range meta.Completed.All() {
 		ranges = append(ranges, r)

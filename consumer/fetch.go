@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
 	"github.com/sordini-go/sordini/internal/history"
 )
 
@@ -144,6 +146,7 @@ func (p *partition) truncate(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.win.Truncate(offset)
+	maps.DeleteFunc(p.past, func(o int64, _ commitmeta.Attempt) bool { return o >= offset })
 	p.seen, p.base = min(p.seen, offset), min(p.base, offset)
 	for i, r := range p.backlog {
 		if r.Offset >= offset {

@@ -176,8 +176,10 @@ func (p *partition) eachLane(f func(*lane)) {
 	if p.only != nil {
 		f(p.only)
 	}
-	for l := p.apart; l != nil; l = l.after {
-		f(l)
+	for l := p.failing; l != nil; l = l.after {
+		if !l.keyed && l != p.only {
+			f(l)
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ type lane struct {
 	state      laneState
 	next       *lane // in the partition's ready queue
 
-	// Lanes without a key that wait, so that health finds them.
-	apart         bool
+	// Lanes whose head failed are listed, so that commits and health find them.
+	failing       bool
 	before, after *lane
 
 	keyed bool // it is in the table
@@ -63,7 +63,8 @@ type lane struct {
 	away        int // since then, that failed because a registry was away
 	flooded     bool
 	firstFailed time.Time
-	cause       error // the last failure
+	again       time.Time // when it is tried again, zero where nothing says so or only the flood breaker does
+	cause       error     // the last failure
 	letter      *letter
 	stuck       bool               // it would be dead-lettered if that were on
 	run         *attempt           // while it runs
@@ -89,7 +90,7 @@ type letter struct {
 // fresh forgets what was known of the previous head.
 func (l *lane) fresh() {
 	l.attempts, l.away, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, 0, false, time.Time{}, nil, nil, time.Time{}
-	l.stuck, l.span = false, nil
+	l.stuck, l.span, l.again = false, nil, time.Time{}
 }
 
 // laneTable finds lanes by key. It hashes keys itself and reads a lane's key from its first record, so that a lane costs no copy of its key and keeps no

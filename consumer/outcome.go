@@ -139,6 +139,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		if l.firstFailed.IsZero() {
 			l.firstFailed = time.Now()
 		}
+		p.changed() // the commit says how often it failed
 	}
 	l.stuck = d.fate == fateRetry && d.class != "" && !d.flood
 	post, resume := false, false
@@ -154,22 +155,25 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		}
 		resume = p.complete(l, a.over)
 	case fateRetry:
-		p.setApart(l)
+		p.list(l)
 		if d.delay > idle {
 			l.head.rec = detach(l.head.rec)
 		}
-		l.flooded = d.flood
+		due := time.Now().Add(d.delay)
+		if l.flooded, l.again = d.flood, due; d.flood || !d.counts {
+			l.again = time.Time{}
+		}
 		if p.stopping {
 			l.state = laneHeld
 			break
 		}
 		l.state = laneWaiting
-		e.due.add(l, time.Now().Add(d.delay))
+		e.due.add(l, due)
 		if d.flood {
 			e.floods.wait(a.h, a.id, l)
 		}
 	case fateDead:
-		p.setApart(l)
+		p.list(l)
 		l.state, l.letter = laneParked, d.letter
 		p.parked++
 		post = true

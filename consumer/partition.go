@@ -9,6 +9,7 @@ import (
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/consumer/internal/breaker"
+	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
 	"github.com/sordini-go/sordini/consumer/internal/window"
 )
 
@@ -31,8 +32,9 @@ type partition struct {
 	mu         sync.Mutex
 	win        *window.Window
 	table      laneTable
-	only       *lane // the lane of a partition that is handled in its own order
-	apart      *lane // lanes that are in neither and wait
+	only       *lane                        // the lane of a partition that is handled in its own order
+	failing    *lane                        // lanes whose head failed
+	past       map[int64]commitmeta.Attempt // what earlier ownerships know of records that are not at the head of a lane yet
 	ready      laneQueue
 	aside      laneQueue           // lanes whose key is paused
 	pausedKeys map[string]struct{} // of its topic
@@ -178,34 +180,6 @@ func (p *partition) enqueue(t *task, now time.Time) {
 	p.makeReady(l)
 }
 
-// setApart lists a lane that waits and that no table knows, for health. p.mu is held.
-func (p *partition) setApart(l *lane) {
-	if l.keyed || l.apart || p.only == l {
-		return
-	}
-	l.apart, l.before, l.after = true, nil, p.apart
-	if p.apart != nil {
-		p.apart.before = l
-	}
-	p.apart = l
-}
-
-// unsetApart undoes setApart. p.mu is held.
-func (p *partition) unsetApart(l *lane) {
-	if !l.apart {
-		return
-	}
-	if l.before != nil {
-		l.before.after = l.after
-	} else {
-		p.apart = l.after
-	}
-	if l.after != nil {
-		l.after.before = l.before
-	}
-	l.apart, l.before, l.after = false, nil, nil
-}
-
 // makeReady queues a lane whose head may run. p.mu is held; dispatch tells the pool.
 func (p *partition) makeReady(l *lane) {
 	l.state = laneReady
@@ -234,7 +208,7 @@ func (p *partition) take(now time.Time) *attempt {
 			p.discard(l)
 			continue
 		}
-		if p.setAside(l) {
+		if p.setAside(l) || p.past != nil && p.recall(l, now) {
 			continue
 		}
 		l.state = laneRunning
@@ -298,6 +272,7 @@ func (p *partition) pop(l *lane) {
 	}
 	p.release(int64(t.size))
 	p.freeTask(t)
+	p.unlist(l)
 	l.fresh()
 }
 
@@ -309,7 +284,6 @@ func (p *partition) discard(l *lane) {
 	if p.only == l {
 		p.only = nil
 	}
-	p.unsetApart(l)
 	p.freeLane(l)
 }
 
@@ -384,7 +358,7 @@ func (p *partition) close() {
 	p.ready, p.aside = laneQueue{}, laneQueue{}
 	p.backlog = nil
 	p.table.lanes = nil
-	p.only, p.apart = nil, nil
+	p.only, p.failing, p.past = nil, nil, nil
 	if p.quiet != nil {
 		close(p.quiet)
 		p.quiet = nil

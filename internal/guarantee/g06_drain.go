@@ -92,25 +92,34 @@ func drainDeadlineLeavesNoTrace(sc *scene) {
 	})
 }
 
-// waitingRetrySurvivesTheStop: a record that waits for its next attempt is nobody's loss when the member stops.
+// waitingRetrySurvivesTheStop: a record that waits for its next attempt is nobody's loss when the member stops, and the next member keeps the appointment: it
+// goes on counting, and not early.
 func waitingRetrySurvivesTheStop(sc *scene) {
+	const delay = 10 * time.Second
 	tp, group := sc.topic(1), sc.group("billing")
+	var failed time.Time
 	m := sc.member(group, []*topic{tp}, func(_ context.Context, m *consumer.Message[Item]) error {
 		if m.Value.Do == "later" {
-			return consumer.RetryAfter(time.Hour, errors.New("not today"))
+			failed = time.Now()
+			return consumer.RetryAfter(delay, errors.New("not today"))
 		}
 		return nil
 	})
 	src := sc.source()
 	src.sendAll(tp, sc.item("a", "later"), sc.item("b", ""), sc.item("a", ""))
 	sc.await("the other key to end", func(t *tally) bool { return len(t.group(group).ended) == 1 })
-	sc.bounded("Run with a retry that is due in an hour", 8*time.Second, func() {
+	sc.bounded("Run with a retry that is due in 10 s", 8*time.Second, func() {
 		m.drain()
 		if err := m.wait(); err != nil {
 			sc.t.Errorf("Run: %v", err)
 		}
 	})
-	sc.member(group, []*topic{tp}, func(context.Context, *consumer.Message[Item]) error { return nil })
+	sc.member(group, []*topic{tp}, func(_ context.Context, m *consumer.Message[Item]) error {
+		if m.Value.Do == "later" && (m.Attempt != 2 || time.Since(failed) < delay) {
+			sc.t.Errorf("attempt %d came %v after the failure, want the second one after %v", m.Attempt, time.Since(failed), delay)
+		}
+		return nil
+	})
 	sc.awaitAllEnded(group, tp)
 	sc.awaitCommitted(group, tp)
 }

@@ -40,6 +40,7 @@ type goldenAttempt struct {
 	Offset      int64
 	Attempts    int
 	FirstFailed time.Time
+	Due         time.Time `json:",omitzero"`
 }
 
 func (g golden) metadata() Metadata {
@@ -187,6 +188,11 @@ func goldenCases() []goldenCase {
 			Completed: NewCompleted(6, Range{From: 1001, To: 1003}, Range{From: 1004, To: 1900}),
 			Attempts:  []Attempt{{Offset: 1000, Attempts: 2, FirstFailed: first}}, Starts: 1, Noted: Note{Offset: 998, OK: true},
 			Incarnation: first.UnixMilli()}, nil},
+		{"due", "two of three records wait for a time of their own", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Attempts: []Attempt{
+			{Offset: 1000, Attempts: 1, FirstFailed: first, Due: first.Add(time.Hour)},
+			{Offset: 1003, Attempts: 6, FirstFailed: first.Add(-time.Hour)},
+			{Offset: 1004, Attempts: 2, FirstFailed: first, Due: first},
+		}}, nil},
 		{"later", "written by a later release: sections 7 and 1000 are skipped", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},
 			[]byte{7, 3, 1, 2, 3, 0xe8, 0x07, 0}},
 	}

@@ -37,6 +37,9 @@ type Attempt struct {
 	Attempts int
 	// FirstFailed is when it failed first; milliseconds are kept.
 	FirstFailed time.Time
+	// Due is when it is tried again, rounded up to a millisecond; zero where it waits for no time. One before
+	// FirstFailed (a clock was set back) is taken for that.
+	Due time.Time
 }
 
 // Note is an offset that may be absent.
@@ -65,6 +68,8 @@ const (
 	tagStarts      = 4 // uvarint
 	tagNoted       = 5 // varint offset beyond the base
 	tagIncarnation = 6 // varint
+	// 7 is taken: a golden file has it as the tag of a section that nobody knows.
+	tagDue = 8 // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -137,6 +142,9 @@ func (m Metadata) size(plan mapPlan) int {
 	if m.Incarnation != 0 {
 		size += sectionLen(varintLen(m.Incarnation))
 	}
+	if n := m.dueLen(); n > 0 {
+		size += sectionLen(n)
+	}
 	return size
 }
 
@@ -163,6 +171,12 @@ func (m Metadata) append(dst []byte, plan mapPlan) []byte {
 	}
 	if m.Incarnation != 0 {
 		dst = binary.AppendVarint(appendHead(dst, tagIncarnation, varintLen(m.Incarnation)), m.Incarnation)
+	}
+	if n := m.dueLen(); n > 0 {
+		dst = appendHead(dst, tagDue, n)
+		for _, a := range m.Attempts {
+			dst = binary.AppendUvarint(dst, a.due())
+		}
 	}
 	binary.BigEndian.PutUint32(dst[1:], checksum(dst))
 	return dst
@@ -196,6 +210,28 @@ func (m Metadata) appendAttempts(dst []byte) []byte {
 		offset, failed = a.Offset, ms
 	}
 	return dst
+}
+
+// dueLen is the length of the section of due times, 0 where nothing waits for one.
+func (m Metadata) dueLen() (n int) {
+	some := false
+	for _, a := range m.Attempts {
+		some = some || !a.Due.IsZero()
+		n += uvarintLen(a.due())
+	}
+	if !some {
+		return 0
+	}
+	return n
+}
+
+// due is how the due time is written: rounded up, since a retry is never early. 0 stands for none.
+func (a Attempt) due() uint64 {
+	if a.Due.IsZero() {
+		return 0
+	}
+	ms := a.Due.Add(time.Millisecond-1).UnixMilli() - a.FirstFailed.UnixMilli()
+	return uint64(max(ms, 0)) + 1
 }
 
 // Decode reads what Encode returned, in either Encoding. It returns ErrForeign (ErrEmpty for ""), ErrVersion or ErrCorrupt, each saying what was
@@ -265,6 +301,16 @@ func (m *Metadata) section(tag uint64, body []byte) (err error) {
 		m.Noted = Note{Offset: m.Base + noted, OK: true}
 	case tagIncarnation:
 		m.Incarnation = r.varint()
+	case tagDue:
+		for i := range m.Attempts {
+			due := r.uvarint()
+			if due > math.MaxInt64 {
+				return corrupt("due time of record %d", i+1)
+			}
+			if a := &m.Attempts[i]; due > 0 {
+				a.Due = time.UnixMilli(a.FirstFailed.UnixMilli() + int64(due-1)).UTC()
+			}
+		}
 	default:
 		return nil
 	}

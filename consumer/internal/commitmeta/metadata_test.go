@@ -22,7 +22,11 @@ func random(r *rand.Rand) Metadata {
 	m.Completed = randomMap(r, m.Base)
 	at := m.Base
 	for range r.IntN(4) * r.IntN(4) {
-		m.Attempts = append(m.Attempts, Attempt{Offset: at, Attempts: 1 + r.IntN(1000), FirstFailed: time.UnixMilli(r.Int64N(1 << 45)).UTC()})
+		a := Attempt{Offset: at, Attempts: 1 + r.IntN(1000), FirstFailed: time.UnixMilli(r.Int64N(1 << 45)).UTC()}
+		if r.IntN(2) == 0 {
+			a.Due = a.FirstFailed.Add(time.Duration(r.Int64N(1<<r.IntN(40))) * time.Millisecond)
+		}
+		m.Attempts = append(m.Attempts, a)
 		at += 1 + r.Int64N(1<<r.IntN(40))
 	}
 	if r.IntN(2) == 0 {

@@ -200,6 +200,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	p.mark.Store(start.offset)
 	p.seen, p.markMoved = start.offset, time.Now()
+	p.lastEnd = p.markMoved // nothing of it is late yet
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
 	p.changed() // so that the position of a new group and the fence are committed before they matter

@@ -10,7 +10,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sordini-go/sordini"
-	"github.com/sordini-go/sordini/consumer/internal/breaker"
 	"github.com/sordini-go/sordini/internal/history"
 )
 
@@ -21,17 +20,16 @@ type attempt struct {
 	l       *lane
 	h       *handler
 	src     *kgo.Record // as it was fetched
-	id      breaker.ID
-	over    time.Time // when the handler returned
+	over    time.Time   // when the handler returned
 	rec     sordini.Record
 	number  int
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	started time.Time
 	span    *trace.SpanContext
-	exited  bool  // the handler ended its goroutine
-	undone  error // why the value does not decode
-	d       sordini.Delivery
-	self    any // the *job that it is part of, for the typed handler
+	exited  bool              // the handler ended its goroutine
+	undone  error             // why the value does not decode
+	d       *sordini.Delivery // where there is middleware
+	self    any               // the *job that it is part of, for the typed handler
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -49,7 +47,7 @@ func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	} else {
 		a = &attempt{}
 	}
-	a.p, a.l, a.src, a.id, a.h = p, l, t.rec, recordID(t.rec), t.handler
+	a.p, a.l, a.src, a.h = p, l, t.rec, t.handler
 	a.number, a.started, a.span = l.attempts+1, now, l.span
 	a.base = p.e.base
 	return a
@@ -133,10 +131,10 @@ func (a *attempt) call() (err error) {
 		finished = true
 		return err
 	}
-	a.d = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
+	a.d = sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
 	a.d.PreviousSpan = a.span
 	defer func() { a.span = a.d.PreviousSpan }()
-	err = a.h.chain(a, &a.d)
+	err = a.h.chain(a, a.d)
 	finished = true
 	if a.undone != nil && !errors.Is(err, ErrDecode) {
 		err = &decodeError{a.undone} // a middleware swallowed it, and the handler has not seen the record (guarantee G9)

@@ -28,7 +28,6 @@ type job[T any] struct {
 	attempt
 	msg     Message[T]
 	decoded bool
-	err     error
 }
 
 // Handle registers h for the records of t: for all of them, or with t.Type for those whose type header says so. It returns an error that wraps
@@ -48,11 +47,9 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 	decode := func(j *job[T]) error {
 		if !j.decoded {
 			j.decoded = true
-			if j.msg.Value, j.err = bound.Decode(j, &j.rec); j.err != nil {
-				j.undone = j.err
-			}
+			j.msg.Value, j.undone = bound.Decode(j, &j.rec)
 		}
-		return j.err
+		return j.undone
 	}
 	call := func(ctx context.Context, j *job[T]) error {
 		if err := decode(j); err != nil {
@@ -61,10 +58,11 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 		j.msg.Record, j.msg.Attempt, j.msg.Fence = &j.rec, j.number, j.p.fence
 		return h(ctx, &j.msg)
 	}
+	jobs := &slab[job[T]]{}
 	return g.register(&handler{
 		spec: t.Spec(),
 		prepare: func() *attempt {
-			j := &job[T]{}
+			j := jobs.get()
 			j.self = j
 			return &j.attempt
 		},
@@ -78,7 +76,7 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 			return j.msg.Value, err
 		},
 		handle: func(ctx context.Context, d *sordini.Delivery) error {
-			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok && d == &a.d && d.Record == &a.rec {
+			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok && d == a.d && d.Record == &a.rec {
 				return call(ctx, a.self.(*job[T]))
 			}
 			return foreign(ctx, d, h, bound) // middleware made a delivery or a context of its own

@@ -74,11 +74,30 @@ func (w *world) put(records ...string) {
 	}
 }
 
+// putTogether writes records to orders[0] in one batch, so that they are fetched together.
+func (w *world) putTogether(records ...string) {
+	w.t.Helper()
+	batch := make([]*kgo.Record, len(records))
+	for i, s := range records {
+		batch[i] = record(s)
+	}
+	for _, r := range w.raw.ProduceSync(context.Background(), batch...) {
+		if r.Err != nil {
+			w.t.Fatalf("produce %s: %v", r.Record.Value, r.Err)
+		}
+		w.accepted(r.Record)
+	}
+}
+
 func (w *world) produce(r *kgo.Record) {
 	w.t.Helper()
 	if err := w.raw.ProduceSync(context.Background(), r).FirstErr(); err != nil {
 		w.t.Fatalf("produce %s: %v", r.Value, err)
 	}
+	w.accepted(r)
+}
+
+func (w *world) accepted(r *kgo.Record) {
 	w.history.Record(history.Event{Kind: history.Accepted, Member: "test", ID: fmt.Sprint(r.Topic, r.Partition, r.Offset), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key})
 }
 

@@ -87,7 +87,7 @@ func (a *attempt) decide(err error, now time.Time) decision {
 	if first.IsZero() {
 		first = now
 	}
-	if verdict := a.h.breaker.Exhausted(a.id, dlt.Fingerprint(d.class, err), first, now); !verdict.Die {
+	if verdict := a.h.breaker.Exhausted(recordID(a.src), dlt.Fingerprint(d.class, err), first, now); !verdict.Die {
 		d.flood, d.delay = true, verdict.Wait
 		return d
 	}
@@ -123,9 +123,10 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		return nil, false
 	}
 	l.run = nil
+	p.pace.add(a.over.Sub(a.started))
 	l.span = a.span
 	if l.flooded && d.fate != fateRetry {
-		e.floods.end(a.h, a.id, d.fate == fateDone)
+		e.floods.end(a.h, recordID(a.src), d.fate == fateDone)
 	}
 	if d.err != nil {
 		l.cause = d.err
@@ -170,7 +171,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		l.state = laneWaiting
 		e.due.add(l, due)
 		if d.flood {
-			e.floods.wait(a.h, a.id, l)
+			e.floods.wait(a.h, recordID(a.src), l)
 		}
 	case fateDead:
 		p.list(l)

@@ -57,6 +57,7 @@ type partition struct {
 	acked      uint64 // the version that was committed last
 	told       bool   // the commit loop knows that there is something new
 	commits    commitState
+	pace       pace
 	free       *lane // spare lanes, linked through lane.next
 	spare      *task
 }
@@ -76,13 +77,16 @@ func (p *partition) admit(records []*kgo.Record) (pause bool) {
 			size += recordSize(r)
 		}
 	}
+	now := time.Now()
+	if p.records == 0 {
+		p.lastEnd = now // it had nothing that could end
+	}
 	p.e.budget.take(count, size)
 	p.records += count
 	p.size += size
 	if n := len(records); n > 0 {
 		p.seen = max(p.seen, records[n-1].Offset+1)
 	}
-	now := time.Now()
 	for i, r := range records {
 		if len(p.backlog) > 0 || !p.room(r.Offset) {
 			p.backlog = append(p.backlog, records[i:]...)
@@ -188,9 +192,14 @@ func (p *partition) makeReady(l *lane) {
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if !p.ready.empty() && !p.stopping && p.hold == 0 {
-		p.e.pool.offer(p)
+	if p.ready.empty() || p.stopping || p.hold != 0 {
+		return
 	}
+	if len(p.running) > 0 && p.pace.quick() { // the worker that is there is faster than a second one would be beside it
+		p.e.watchPace()
+		return
+	}
+	p.e.pool.offer(p)
 }
 
 // take gives a worker the next head to run, nil when there is none. It makes the attempt under the mutex, so that whoever stops the partition sees it.
@@ -216,9 +225,7 @@ func (p *partition) take(now time.Time) *attempt {
 		l.run = a
 		a.index = len(p.running)
 		p.running = append(p.running, a)
-		if !p.ready.empty() {
-			p.e.pool.offer(p)
-		}
+		p.dispatch()
 		return a
 	}
 }

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -75,6 +76,7 @@ func (s *pool) loop() {
 		if !s.work(p) {
 			return
 		}
+		runtime.Gosched() // handlers that never block would keep a preempted one from the processor for long, and its record from the mark
 	}
 }
 

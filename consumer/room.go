@@ -54,10 +54,10 @@ func worstMap(n int, span int64) int64 {
 // full says whether a partition is not to be fetched for a while: something is kept behind, or nothing of it has ended for stalled while it holds more than its
 // share of bounds that are half used up. One that is merely busy is fetched on: pausing costs what the client has buffered of it. p.mu is held.
 func (p *partition) full(now time.Time) bool {
-	if len(p.backlog) > 0 {
+	owned := max(1, p.e.owns.Load())
+	if n := len(p.backlog); n > 0 && (int64(n) > p.e.budget.maxRecords/4/owned || now.Sub(p.lastEnd) >= behind) {
 		return true
 	}
-	owned := p.e.owns.Load()
 	if owned < 2 || now.Sub(p.lastEnd) < stalled {
 		return false
 	}
@@ -65,6 +65,9 @@ func (p *partition) full(now time.Time) bool {
 	return b.records.Load() > b.maxRecords/2 && int64(p.records) > b.maxRecords/2/owned ||
 		b.bytes.Load() > b.maxBytes/2 && p.size > b.maxBytes/2/owned
 }
+
+// behind is how long nothing of a partition must have ended for it to be fetched no more while something of it is kept behind.
+const behind = 100 * time.Millisecond
 
 // stalled is how long nothing of a partition must have ended for it to be fetched no more while others are.
 const stalled = time.Second

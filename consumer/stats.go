@@ -39,7 +39,7 @@ func (e *engine) count(a *attempt, d decision) {
 	case fateDone:
 		e.stats.handled.Add(1)
 		if a.h != nil {
-			if ids := a.h.breaker.Succeeded(a.id, a.over); len(ids) > 0 {
+			if ids := a.h.breaker.Succeeded(recordID(a.src), a.over); len(ids) > 0 {
 				e.floods.release(ids, a.over)
 			}
 		}

@@ -3,9 +3,10 @@ package serde
 import (
 	"bytes"
 	"context"
+	"sync"
 )
 
-// Bytes passes bytes through. Decode copies, so that a handler may keep what it is given. A nil slice encodes as an empty value: the null value is a
+// Bytes passes bytes through. Decode copies, so that a handler may keep what it is given; copies of small values share memory, so keeping one may keep 16 KiB. A nil slice encodes as an empty value: the null value is a
 // tombstone, and only Delete writes one.
 func Bytes() Serde[[]byte] { return bytesSerde{} }
 
@@ -18,5 +19,36 @@ func (bytesSerde) Append(_ context.Context, dst, v []byte, _ *Headers) ([]byte, 
 }
 
 func (bytesSerde) Decode(_ context.Context, src []byte, _ Headers) ([]byte, error) {
-	return bytes.Clone(src), nil
+	return copies.clone(src), nil
+}
+
+// copies is where small values are copied to.
+var copies arena
+
+// arena copies small slices into chunks that they share, because an allocation for each takes longer than the copy. It is safe for concurrent use.
+type arena struct{ chunks sync.Pool }
+
+const (
+	arenaChunk = 16 << 10
+	arenaLimit = 1 << 10 // what is larger is copied alone
+)
+
+// clone returns a copy of b that the arena does not write to again; appending to it reallocates.
+func (a *arena) clone(b []byte) []byte {
+	if len(b) == 0 || len(b) > arenaLimit {
+		return bytes.Clone(b)
+	}
+	c, _ := a.chunks.Get().(*[]byte)
+	if c == nil {
+		c = new([]byte)
+	}
+	if cap(*c)-len(*c) < len(b) {
+		*c = make([]byte, 0, arenaChunk)
+	}
+	from := len(*c)
+	*c = append(*c, b...)
+	to := len(*c)
+	x := (*c)[from:to:to]
+	a.chunks.Put(c)
+	return x
 }

@@ -1,0 +1,25 @@
+package consumer
+
+import "sync"
+
+// slab makes values of one type many at a time, because a value is used once and for a short time, and there is one for every attempt. None is used twice: a
+// handler that keeps its message or its context beyond its end keeps what it was given.
+type slab[T any] struct{ chunks sync.Pool }
+
+// slabSize is how many values are made at once: what is kept alive by one that somebody keeps.
+const slabSize = 16
+
+// get returns a zero value.
+func (s *slab[T]) get() *T {
+	c, _ := s.chunks.Get().(*[]T)
+	if c == nil {
+		c = new([]T)
+	}
+	if len(*c) == 0 {
+		*c = make([]T, slabSize)
+	}
+	x := &(*c)[0]
+	*c = (*c)[1:]
+	s.chunks.Put(c)
+	return x
+}

@@ -177,6 +177,7 @@ func (p *partition) setAside(l *lane) bool {
 		return false
 	}
 	l.state = laneAside
+	l.head.rec = detach(r)
 	p.aside.push(l)
 	return true
 }

@@ -25,6 +25,7 @@ type engine struct {
 	member   string          // its name in a history
 	base     context.Context // of every attempt: the values of Run's context, never cancelled
 	observed bool            // a test records what happens
+	alone    bool            // it is not a run, but takes one record through the ladder
 	copies   bool            // attempts get copies of their record: there is middleware that might write to it
 	text     string          // for dead letters: who wrote them
 
@@ -281,6 +282,9 @@ func (e *engine) watch(stop <-chan struct{}) {
 					}
 				default:
 					a.overdue = true
+					if c := a.circuit(); c != nil {
+						c.abandon(a, now)
+					}
 					e.logRecord(slog.LevelWarn, "handler exceeds its timeout: its context is cancelled", a.src, "", "timeout", a.h.cfg.timeout)
 					a.cancel(ErrHandlerTimeout)
 				}

@@ -14,6 +14,7 @@ type handler struct {
 	spec    sordini.Spec
 	cfg     handlerConfig
 	breaker *breaker.Breaker
+	circuit *circuit        // nil where there is none
 	chain   sordini.Handler // handle inside the middleware; nil where there is none. Set when the group starts
 
 	// The typed part.
@@ -109,6 +110,9 @@ func (g *Group) register(h *handler, opts []HandlerOption) error {
 	}
 	h.cfg.retry = h.cfg.retry.defaults()
 	h.breaker = breaker.New(h.cfg.flood)
+	if h.cfg.circuit != nil {
+		h.circuit = newCircuit(*h.cfg.circuit)
+	}
 
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -101,6 +101,14 @@ func (e *engine) reasons(now time.Time) []Reason {
 	}
 	for _, t := range e.topics {
 		for _, h := range handlersOf(t) {
+			if h.circuit != nil {
+				if since, until, waiting, cause := h.circuit.state(); !since.IsZero() {
+					rs = append(rs, Reason{
+						Code: "circuit-open", Topic: t.name, Since: since,
+						Summary: fmt.Sprintf("the circuit of the handler of %q is open: %d of its records wait, the next one is tried at %s; the last failure was: %v", t.name, waiting, until.Format(time.RFC3339), cause),
+					})
+				}
+			}
 			if s := h.breaker.State(); s.Open {
 				rs = append(rs, Reason{
 					Code: "flood-breaker-open", Topic: t.name, Since: s.Since,
@@ -132,7 +140,7 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 		add("companions-behind", p.mark.Load(), p.markMoved, "the partition is new and %s or %s has no partition %d yet; it is not handled before", p.topic.deadName, p.topic.inbox, p.id)
 	}
 	paused := p.heldByPause()
-	if p.paused && !paused && now.Sub(p.pausedAt) > slowPause {
+	if p.paused && !paused && now.Sub(p.lastEnd) > slowPause && now.Sub(p.pausedAt) > slowPause {
 		add("partition-paused", p.mark.Load(), p.pausedAt, "fetching is paused: %d records are in flight and the oldest of them holds them up", p.records)
 	}
 	if offset, ok := p.win.Oldest(); ok && !paused && now.Sub(p.markMoved) > stuckOffset {

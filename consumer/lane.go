@@ -26,7 +26,7 @@ type task struct {
 //	ready ─► running ─► ready (the next record), waiting (a retry), parked (a dead letter is being written), held (its attempt was cut short)
 //	waiting ─► ready when due; or parked, when what waits is a dead letter that was refused
 //	parked ─► ready (the next record), waiting (refused)
-//	ready ─► aside (its key is paused) ─► ready
+//	ready ─► aside (its key is paused) or gated (a rate limit or an open circuit) ─► ready
 //	held: stays, until the partition is given up
 //
 // A lane whose last record ended is gone.
@@ -39,6 +39,7 @@ const (
 	laneParked
 	laneHeld
 	laneAside
+	laneGated
 )
 
 // lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that
@@ -71,6 +72,10 @@ type lane struct {
 	since       time.Time          // when its dead letter was first written
 	span        *trace.SpanContext // of the last attempt
 
+	passed int // how many of the handler's limits it has paid
+
+	cost int64 // at the limit that it waits at, whose mutex guards it
+
 	// Guarded by the due queue's mutex.
 	due   time.Time
 	index int // in the heap plus one; 0 when it is not in it
@@ -90,7 +95,7 @@ type letter struct {
 // fresh forgets what was known of the previous head.
 func (l *lane) fresh() {
 	l.attempts, l.away, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, 0, false, time.Time{}, nil, nil, time.Time{}
-	l.stuck, l.span, l.again = false, nil, time.Time{}
+	l.stuck, l.span, l.again, l.passed = false, nil, time.Time{}, 0
 }
 
 // laneTable finds lanes by key. It hashes keys itself and reads a lane's key from its first record, so that a lane costs no copy of its key and keeps no

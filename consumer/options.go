@@ -57,6 +57,8 @@ type handlerConfig struct {
 	timeout  time.Duration
 	ordering OrderingPolicy
 	flood    breaker.Config
+	limits   []limiter
+	circuit  *CircuitPolicy
 	errs     []error
 }
 

@@ -31,6 +31,7 @@ type decision struct {
 	delay  time.Duration
 	counts bool // the attempt counts against the retries
 	flood  bool // it waits for the flood breaker
+	spared bool // the handler's circuit is open: nothing is held against the record
 	letter *letter
 }
 
@@ -68,6 +69,9 @@ func (a *attempt) decide(err error, now time.Time) decision {
 	case e.draining():
 		// What the handler needs is being shut down as well. The failure may be true, but nothing shows it; the record comes again after the start.
 		return decision{fate: fateCut, err: err}
+	}
+	if c := a.circuit(); c != nil && !c.judge(a, err, now) {
+		return decision{fate: fateRetry, err: err, spared: true}
 	}
 	d := decision{fate: fateRetry, err: err, counts: true}
 	if failed := a.l.attempts + 1; failed <= a.h.cfg.retry.Retries {
@@ -131,7 +135,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	if d.err != nil {
 		l.cause = d.err
 	}
-	if d.fate == fateRetry && !d.counts {
+	if d.fate == fateRetry && !d.counts && !d.spared {
 		l.away++ // the delays grow, though nothing is held against the record
 	}
 	if d.counts {

@@ -220,8 +220,15 @@ func (p *partition) take(now time.Time) *attempt {
 		if p.setAside(l) || p.past != nil && p.recall(l, now) {
 			continue
 		}
+		h := l.head.handler
+		if h != nil && h.gates() && !p.pass(l, now) {
+			continue
+		}
 		l.state = laneRunning
 		a := newAttempt(p, l, now)
+		if h != nil && h.circuit != nil {
+			h.circuit.begin(a)
+		}
 		l.run = a
 		a.index = len(p.running)
 		p.running = append(p.running, a)
@@ -362,6 +369,7 @@ func (p *partition) close() {
 	}
 	p.e.due.drop(p)
 	p.e.floods.drop(p)
+	p.leaveGates()
 	p.ready, p.aside = laneQueue{}, laneQueue{}
 	p.backlog = nil
 	p.table.lanes = nil

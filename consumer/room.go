@@ -86,7 +86,7 @@ const idle = time.Second
 // idles says whether the lane has not moved for so long that what queues behind its head had better not hold a fetch buffer. p.mu is held.
 func (l *lane) idles(now time.Time) bool {
 	switch l.state {
-	case laneWaiting, laneParked, laneHeld:
+	case laneWaiting, laneParked, laneHeld, laneAside, laneGated:
 		return true
 	case laneRunning:
 		return now.Sub(l.run.started) > idle

@@ -33,8 +33,15 @@ func (s *stats) deadAll() (n int64) {
 	return n
 }
 
-// count counts an attempt's fate and tells the handler's flood breaker of a success. It is called without locks.
+// count counts an attempt's fate and tells the handler's breakers of a success. It is called without locks.
 func (e *engine) count(a *attempt, d decision) {
+	if c := a.circuit(); c != nil {
+		if d.fate == fateDone || d.fate == fateSkipped {
+			c.judge(a, nil, a.over)
+		} else {
+			c.abandon(a, a.over) // unless it has been judged
+		}
+	}
 	switch d.fate {
 	case fateDone:
 		e.stats.handled.Add(1)

@@ -62,7 +62,13 @@ type (
 // addPartitions adds what one transaction is to have, or says what of it the transaction has.
 func (r *request) addPartitions(id string, producer txns.Producer, topics []kmsg.AddPartitionsToTxnRequestTransactionTopic, verify bool) []addedTopic {
 	c := r.node.cluster
-	all := r.refuseTxn(id)
+	var all *kerr.Error
+	switch {
+	case r.msg.GetVersion() < 4:
+		all = r.refuseTxn(id)
+	case id != "" && r.node.cluster.ofTxn(id) != r.node.id: // brokers may ask about every id
+		all = kerr.NotCoordinator
+	}
 	failed := make(map[txns.Partition]*kerr.Error)
 	var parts []txns.Partition
 	for _, t := range topics {

@@ -242,6 +242,21 @@ func (c *Cluster) alterTopic(q *alterRequest, validateOnly bool) error {
 	return nil
 }
 
+// minISR decides who is an eligible leader. With eligible leader replicas Kafka's controller writes it down as a setting of all brokers when a cluster is
+// made, and lets nobody take it away there or set it for one broker (KIP-966).
+const minISR = "min.insync.replicas"
+
+// checkMinISR says why min.insync.replicas may not be altered so.
+func checkMinISR(altered map[string]string, one bool) error {
+	switch _, set := altered[minISR]; {
+	case one && set:
+		return codef(kerr.InvalidConfig, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
+	case !one && !set:
+		return codef(kerr.InvalidConfig, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
+	}
+	return nil
+}
+
 // alterBrokers alters the settings of the broker that is asked or, without a name, of all brokers.
 func (c *Cluster) alterBrokers(n *node, q *alterRequest, validateOnly bool) error {
 	c.mu.Lock()
@@ -265,6 +280,9 @@ func (c *Cluster) alterBrokers(n *node, q *alterRequest, validateOnly bool) erro
 	}
 	if err := c.settings.CheckDynamic(altered, one); err != nil {
 		return codef(kerr.InvalidRequest, "%v", err)
+	}
+	if err := checkMinISR(altered, one); err != nil {
+		return err
 	}
 	next := c.settings
 	if !one {

@@ -43,6 +43,17 @@ func (r *request) allowsCreate(topic string) bool {
 	return r.sees(kmsg.ACLOperationCreate, kmsg.ACLResourceTypeCluster, clusterResource) || r.allowsTopic(kmsg.ACLOperationCreate, topic)
 }
 
+// denials are what Kafka says where it answers a denial with a message.
+var denials = map[*kerr.Error]string{
+	kerr.TopicAuthorizationFailed:           "Topic authorization failed.",
+	kerr.GroupAuthorizationFailed:           "Group authorization failed.",
+	kerr.ClusterAuthorizationFailed:         "Cluster authorization failed.",
+	kerr.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
+}
+
+// denied is a denial that is answered with its message.
+func denied(code *kerr.Error) error { return codef(code, "%s", denials[code]) }
+
 // clusterDenied is the error for a request about the whole cluster.
 func clusterDenied(op kmsg.ACLOperation) error {
 	return codef(kerr.ClusterAuthorizationFailed, "Request needs %s permission.", op)

@@ -110,7 +110,7 @@ func handleAlterClientQuotas(r *request) answer {
 		n, again := at[key]
 		switch {
 		case !allowed:
-			err = kerr.ClusterAuthorizationFailed
+			err = denied(kerr.ClusterAuthorizationFailed)
 		case again:
 			err = ignored(entity)
 		default:

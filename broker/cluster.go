@@ -148,6 +148,7 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
+	values = values.With(map[string]string{minISR: strconv.Itoa(values.Int(minISR))})
 	for _, name := range settings.Inert(cfg.Properties) {
 		cfg.Logger.Warn("setting has no effect on the reference broker", "setting", name)
 	}

@@ -26,15 +26,15 @@ func (r *request) allowsConfigs(op kmsg.ACLOperation, id resource) error {
 	switch id.kind {
 	case kmsg.ConfigResourceTypeTopic:
 		if !r.allowsTopic(op, id.name) {
-			return kerr.TopicAuthorizationFailed
+			return denied(kerr.TopicAuthorizationFailed)
 		}
 	case kmsg.ConfigResourceTypeGroupConfig:
 		if !r.allowsGroup(op, id.name) {
-			return kerr.GroupAuthorizationFailed
+			return denied(kerr.GroupAuthorizationFailed)
 		}
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeClientMetrics:
 		if !r.allowsCluster(op) {
-			return kerr.ClusterAuthorizationFailed
+			return denied(kerr.ClusterAuthorizationFailed)
 		}
 	}
 	return nil

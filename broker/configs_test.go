@@ -207,7 +207,7 @@ func TestSettingsAreDescribedAsKafkaDoes(t *testing.T) {
 		{2, "t", "0 ", 33},
 		{2, "none", "3 ", 0},
 		{2, "a/b", "17 Topic name is invalid: 'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", 0},
-		{4, "", "0 ", 2},
+		{4, "", "0 ", 3},    // those two, and min.insync.replicas
 		{4, "1", "0 ", 343}, // Kafka's 340 and three of those that were altered
 		{4, "x", "42 Broker id must be an integer, but it is: x", 0},
 		{4, "2", "42 Unexpected broker id, expected 1 or empty string, but received 2", 0},

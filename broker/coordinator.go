@@ -143,10 +143,10 @@ func handleFindCoordinator(r *request) answer {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
 	find := func(key string) (n *node, err error) {
 		if req.CoordinatorType == coordinatesGroup && !r.allows(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeGroup, key) {
-			return nil, kerr.GroupAuthorizationFailed
+			return nil, denied(kerr.GroupAuthorizationFailed)
 		}
 		if req.CoordinatorType == coordinatesTxn && !r.allows(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTransactionalId, key) {
-			return nil, kerr.TransactionalIDAuthorizationFailed
+			return nil, denied(kerr.TransactionalIDAuthorizationFailed)
 		}
 		switch req.CoordinatorType {
 		case coordinatesGroup:
@@ -183,8 +183,10 @@ func handleFindCoordinator(r *request) answer {
 		co.Key, co.NodeID, co.Port = key, -1, -1
 		n, err := find(key)
 		co.ErrorCode, co.ErrorMessage = codeOf(err)
-		if n != nil {
+		if _, said := denials[kerrOf(err)]; said || n != nil {
 			co.ErrorMessage = new(string) // as Kafka does
+		}
+		if n != nil {
 			co.NodeID, co.Host, co.Port = n.id, n.host, n.port
 		}
 		resp.Coordinators = append(resp.Coordinators, co)

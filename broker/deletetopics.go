@@ -34,9 +34,9 @@ func handleDeleteTopics(r *request) answer {
 			if r.sees(kmsg.ACLOperationDescribe, kmsg.ACLResourceTypeTopic, known.name) {
 				t.Topic = &known.name
 			}
-			err = codef(kerr.TopicAuthorizationFailed, "Topic authorization failed.")
+			err = denied(kerr.TopicAuthorizationFailed)
 		case q.Topic != nil && !r.allowsDescribeOrDelete(*q.Topic), known != nil && !r.allowsDelete(known.name):
-			err = codef(kerr.TopicAuthorizationFailed, "Topic authorization failed.")
+			err = denied(kerr.TopicAuthorizationFailed)
 		case known == nil:
 			err = codef(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
 		case times[known.id] == 0:

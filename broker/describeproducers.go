@@ -29,7 +29,7 @@ func (r *request) describeProducers(topic string, p *kmsg.DescribeProducersRespo
 		return err
 	}
 	if !r.allowsTopic(kmsg.ACLOperationRead, topic) {
-		return kerr.TopicAuthorizationFailed
+		return denied(kerr.TopicAuthorizationFailed)
 	}
 	if err := checkTopicName(topic); err != nil {
 		return err

@@ -41,6 +41,7 @@ func handleDescribeTopicPartitions(r *request) answer {
 	if req.Cursor != nil {
 		names = slices.DeleteFunc(names, func(n string) bool { return n < req.Cursor.Topic })
 	}
+	var hidden []kmsg.DescribeTopicPartitionsResponseTopic
 	room := max(min(int(req.ResponsePartitionLimit), maxDescribed), 1)
 	for _, name := range names {
 		from := int32(0)
@@ -55,6 +56,10 @@ func handleDescribeTopicPartitions(r *request) answer {
 		}
 		t := r.describePartitions(name, from, room)
 		room -= len(t.Partitions)
+		if t.ErrorCode == kerr.TopicAuthorizationFailed.Code { // Kafka puts them behind the others
+			hidden = append(hidden, t)
+			continue
+		}
 		resp.Topics = append(resp.Topics, t)
 		next.Partition += int32(len(t.Partitions))
 		if t.ErrorCode == 0 && int(next.Partition) < c.Partitions(name) {
@@ -62,6 +67,7 @@ func handleDescribeTopicPartitions(r *request) answer {
 			break
 		}
 	}
+	resp.Topics = append(resp.Topics, hidden...)
 	return answer{resp: resp}
 }
 

@@ -24,6 +24,12 @@ func codef(code *kerr.Error, format string, args ...any) error {
 // because makes an error that is answered with a code alone, as Kafka does; why is for the log.
 func because(code *kerr.Error, why error) error { return fmt.Errorf("%w: %w", code, why) }
 
+// kerrOf returns Kafka's error in err, nil where there is none.
+func kerrOf(err error) *kerr.Error {
+	code, _ := errors.AsType[*kerr.Error](err)
+	return code
+}
+
 // codeOf returns the code to answer an error with, and its message, nil where there is none.
 func codeOf(err error) (int16, *string) {
 	if err == nil {

@@ -49,6 +49,12 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 			e.Group, e.ErrorCode = g, code
 			resp.Groups = append(resp.Groups, e)
 		}
+	case *kmsg.DescribeTopicPartitionsResponse:
+		for _, t := range req.(*kmsg.DescribeTopicPartitionsRequest).Topics {
+			e := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			e.Topic, e.ErrorCode = kmsg.StringPtr(t.Topic), code
+			resp.Topics = append(resp.Topics, e)
+		}
 	case *kmsg.ListGroupsResponse:
 		resp.ErrorCode = code
 	case *kmsg.DescribeLogDirsResponse:

@@ -133,6 +133,10 @@ func handleOffsetFetch(r *request) answer {
 		return handleGroup(r)
 	}
 	var elsewhere []kmsg.OffsetFetchResponseGroup
+	at := make(map[string]int) // answers come in the order of the request
+	for i, g := range slices.Backward(req.Groups) {
+		at[g.Group] = i
+	}
 	req.Groups = slices.DeleteFunc(req.Groups, func(g kmsg.OffsetFetchRequestGroup) bool {
 		code := r.refuseGroup(kmsg.ACLOperationDescribe, g.Group)
 		if code == 0 {
@@ -148,6 +152,7 @@ func handleOffsetFetch(r *request) answer {
 	r.failFetched(resp)
 	addDenied(resp)
 	resp.Groups = append(resp.Groups, elsewhere...)
+	slices.SortStableFunc(resp.Groups, func(a, b kmsg.OffsetFetchResponseGroup) int { return at[a.Group] - at[b.Group] })
 	return answer{resp: resp}
 }
 
@@ -271,7 +276,7 @@ func failOffsetFetch(req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchRespons
 		t.Topic = q.Topic
 		for _, p := range q.Partitions {
 			e := kmsg.NewOffsetFetchResponseTopicPartition()
-			e.Partition, e.Offset, e.ErrorCode = p, -1, code
+			e.Partition, e.Offset, e.Metadata, e.ErrorCode = p, -1, new(string), code
 			t.Partitions = append(t.Partitions, e)
 		}
 		resp.Topics = append(resp.Topics, t)

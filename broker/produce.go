@@ -98,13 +98,16 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	}
 	cfg := part.topic.settings.Load()
 	now := r.node.now()
-	batch, err := checkFrame(raw, req, cfg)
+	batch, err := checkFrame(raw, req)
 	if err != nil {
 		return pending{}, err
 	}
-	checked, refused := checkRecords(part, batch, cfg, now, p)
+	refused := checkWhole(batch, cfg)
 	if refused == nil {
-		batch = checked
+		var checked records.Batch
+		if checked, refused = checkRecords(part, batch, cfg, now, p); refused == nil {
+			batch = checked
+		}
 	}
 	var verified *storage.Verification
 	if batch.Transactional() {
@@ -133,7 +136,7 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	}
 	p.LogStartOffset = part.log.Start()
 	if refused != nil {
-		if errors.Is(refused, kerr.MessageTooLarge) || errors.Is(refused, kerr.RecordListTooLarge) {
+		if errors.Is(refused, kerr.MessageTooLarge) || errors.Is(refused, kerr.RecordListTooLarge) || errors.Is(refused, kerr.CorruptMessage) {
 			p.LogStartOffset = -1 // Kafka says it with those codes that are about single records
 		}
 		return pending{}, refused
@@ -156,8 +159,8 @@ func (r *request) produce(part *partition, req *kmsg.ProduceRequest, raw []byte,
 	return pending{}, nil
 }
 
-// checkFrame checks what Kafka checks before it looks at the log: that there is one whole batch of a size that the topic takes.
-func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (records.Batch, error) {
+// checkFrame checks what Kafka checks before it looks at the log: that there is one whole batch.
+func checkFrame(raw []byte, req *kmsg.ProduceRequest) (records.Batch, error) {
 	batch, rest, err := records.Parse(raw)
 	switch {
 	case errors.Is(err, records.ErrCorrupt):
@@ -170,18 +173,24 @@ func checkFrame(raw []byte, req *kmsg.ProduceRequest, cfg *settings.Topic) (reco
 	if _, _, err := records.Parse(rest); err == nil { // an end that is cut off is ignored
 		return nil, because(kerr.InvalidRecord, errors.New("more than one batch"))
 	}
-	switch {
-	case batch.Transactional() && req.TransactionID == nil:
+	if batch.Transactional() && req.TransactionID == nil {
 		return nil, because(kerr.TransactionalIDAuthorizationFailed, errors.New("a transaction without a transactional id"))
-	case batch.BaseOffset() != 0:
-		return batch, nil // found by checkRecords
-	case len(batch) > cfg.MaxMessageBytes:
-		return nil, because(kerr.MessageTooLarge, fmt.Errorf("batch of %d bytes, max.message.bytes is %d", len(batch), cfg.MaxMessageBytes))
-	}
-	if err := batch.CheckSum(); err != nil {
-		return nil, because(kerr.CorruptMessage, err)
 	}
 	return batch, nil
+}
+
+// checkWhole checks what Kafka checks of a batch as a whole when it is to be appended: after its transaction and its partition's replicas.
+func checkWhole(batch records.Batch, cfg *settings.Topic) error {
+	switch {
+	case batch.BaseOffset() != 0: // found by checkRecords
+		return nil
+	case len(batch) > cfg.MaxMessageBytes:
+		return because(kerr.MessageTooLarge, fmt.Errorf("batch of %d bytes, max.message.bytes is %d", len(batch), cfg.MaxMessageBytes))
+	}
+	if err := batch.CheckSum(); err != nil {
+		return because(kerr.CorruptMessage, err)
+	}
+	return nil
 }
 
 // checkRecords checks what Kafka checks as part of appending, and returns the batch as it is to be appended.

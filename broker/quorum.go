@@ -18,7 +18,7 @@ func handleDescribeQuorum(r *request) answer {
 		resp.ErrorMessage = new(string) // the schema's default is the empty string, and so for each partition
 	}
 	if !r.allowsCluster(kmsg.ACLOperationDescribe) {
-		resp.ErrorCode, resp.ErrorMessage = codeOf(clusterDenied(kmsg.ACLOperationDescribe))
+		resp.ErrorCode, resp.ErrorMessage = codeOf(denied(kerr.ClusterAuthorizationFailed))
 		return answer{resp: resp}
 	}
 	c := r.node.cluster

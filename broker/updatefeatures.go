@@ -19,7 +19,7 @@ func handleUpdateFeatures(r *request) answer {
 	req := r.msg.(*kmsg.UpdateFeaturesRequest)
 	resp := req.ResponseKind().(*kmsg.UpdateFeaturesResponse)
 	if !r.allowsCluster(kmsg.ACLOperationAlter) {
-		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		resp.ErrorCode, resp.ErrorMessage = codeOf(clusterDenied(kmsg.ACLOperationAlter))
 		return answer{resp: resp}
 	}
 	for i := range req.FeatureUpdates {

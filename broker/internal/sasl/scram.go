@@ -35,7 +35,7 @@ var (
 	base64s  = `(?:[a-zA-Z0-9/+]{4})*(?:[a-zA-Z0-9/+]{3}=|[a-zA-Z0-9/+]{2}==)?`
 	more     = `(?:,[A-Za-z]+=` + value + `)*`
 
-	clientFirst = regexp.MustCompile(`\A(n,(?:a=(` + saslName + `))?,)((?:m=` + value + `,)?n=(` + saslName + `),r=(` + nonce + `)` + more + `)\z`)
+	clientFirst = regexp.MustCompile(`\A(n,(?:a=(` + saslName + `))?,)((?:m=` + value + `,)?n=(` + saslName + `),r=(` + nonce + `)(` + more + `))\z`)
 	clientFinal = regexp.MustCompile(`\A(c=(` + base64s + `),r=(` + nonce + `)` + more + `),p=(` + base64s + `)\z`)
 )
 
@@ -63,6 +63,11 @@ func (s *scram) begin(message []byte) ([]byte, error) {
 	}
 	authzid, bare, clientNonce := m[2], m[3], m[5]
 	s.header, s.user = m[1], unescape(m[4])
+	for extension := range strings.SplitSeq(m[6], ",") {
+		if strings.EqualFold(extension, "tokenauth=true") { // KIP-48
+			return nil, fmt.Errorf("no delegation token %q", s.user)
+		}
+	}
 	credential, ok := s.find(s.user)
 	if !ok {
 		return nil, fmt.Errorf("no credential of user %q", s.user)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"net"
 	"strings"
 	"testing"
 
@@ -31,6 +33,72 @@ func TestFieldThatOneSideDoesNotHaveIsADifference(t *testing.T) {
 		if len(compare(sides[0], sides[1])) == 0 {
 			t.Errorf("%v and %v are equal", sides[0], sides[1])
 		}
+	}
+}
+
+func TestExpectedDifferenceThatHasVanishedIsAProblem(t *testing.T) {
+	list := []expectation{{Why: "still there", Path: "A"}, {Why: "gone", Path: "B"}}
+	all := compare(oneEntry(field{"A", "1"}, field{"B", "1"}), oneEntry(field{"A", "2"}, field{"B", "1"}))
+	tallies := map[int16]*tally{}
+	for key, s := range served {
+		tallies[key.Int16()] = &tally{versions: map[int16]bool{}}
+		for v := s.min; v <= s.max; v++ {
+			tallies[key.Int16()].versions[v] = true
+		}
+	}
+	if got := incomplete(judge(all, list), list, tallies); len(got) != 1 || !strings.HasSuffix(got[0], ": gone") {
+		t.Errorf("problems %q", got)
+	}
+	if got := incomplete(judge(all, list[:1]), list[:1], tallies); len(got) != 0 {
+		t.Errorf("where nothing has vanished: %q", got)
+	}
+	many := make([]expectation, maxExpectations+1)
+	if got := incomplete(verdict{expected: make([][]difference, len(many))}, many, tallies); !strings.Contains(got[len(got)-1], "at most") {
+		t.Errorf("too many expectations: %q", got)
+	}
+	delete(tallies, kmsg.Fetch.Int16())
+	if got := incomplete(judge(all, list[:1]), list[:1], tallies); len(got) != 1 || !strings.Contains(got[0], "Fetch") {
+		t.Errorf("an API that nobody asked for: %q", got)
+	}
+}
+
+func TestEqualFailureOfBothSidesIsAProblem(t *testing.T) {
+	for name, bad := range map[string]transcript{
+		"a scenario that ended early":   {Failed: "create topic x: 36 TOPIC_ALREADY_EXISTS"},
+		"a state that never came about": {Faults: []string{"what was waited for has not come about"}},
+		"no answer in time":             oneEntry(field{"answer", nothingCame}),
+		"no connection":                 oneEntry(field{"answer", noConnection + ": refused"}),
+		"an answer that nobody reads":   oneEntry(field{"answer", undecodable + ": x"}),
+	} {
+		if len(compare(bad, bad)) != 0 {
+			t.Errorf("%s: it is not equal to itself", name)
+		}
+		if len(bad.faults()) != 1 {
+			t.Errorf("%s is not noticed: %q", name, bad.faults())
+		}
+	}
+	for _, how := range []string{connectionEnded, goesOn} {
+		if got := oneEntry(field{"answer", how}).faults(); len(got) != 0 {
+			t.Errorf("%s is an answer: %q", how, got)
+		}
+	}
+}
+
+func TestWaitThatNeverEndsIsAFault(t *testing.T) {
+	cluster, err := startReference(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &session{ctx: ctx, side: cluster, log: &transcript{}, symbols: newSymbols(cluster), idle: map[caller]net.Conn{}}
+	s.send("met", latest(metadata()), until(func(kmsg.Response) bool { return true }))
+	if got := s.log.faults(); len(got) != 0 {
+		t.Errorf("what has come about: %q", got)
+	}
+	s.send("never met", latest(metadata()), preparing(), until(func(kmsg.Response) bool { cancel(); return false })) // nobody waits on
+	if got := s.log.faults(); len(got) != 1 || !strings.Contains(got[0], "never met") {
+		t.Errorf("what has never come about: %q", got)
 	}
 }
 

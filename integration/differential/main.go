@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -87,20 +88,20 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	tallies := counted(kafka.Transcripts, all, expectations)
 	report(w, tallies, mine)
 	fmt.Fprintf(w, "feature levels of the Kafka cluster: %v\n", features)
-	var problems []string
 	for i, e := range expectations {
 		fmt.Fprintf(w, "expected, %4d fields: %s\n", len(v.expected[i]), e.Why)
-		if len(v.expected[i]) == 0 && *only == "" {
-			problems = append(problems, "an expected difference has vanished: "+e.Why)
-		}
 	}
-	if len(expectations) > maxExpectations {
-		problems = append(problems, fmt.Sprintf("%d expected differences, at most %d", len(expectations), maxExpectations))
+	var problems []string
+	for i := range kafka.Transcripts {
+		for _, f := range kafka.Transcripts[i].faults() {
+			problems = append(problems, "Kafka, "+kafka.Transcripts[i].Scenario+": "+f)
+		}
+		for _, f := range ours.Transcripts[i].faults() {
+			problems = append(problems, "reference broker, "+ours.Transcripts[i].Scenario+": "+f)
+		}
 	}
 	if *only == "" {
-		for _, m := range neverAsked(tallies) {
-			problems = append(problems, "never asked for: "+m)
-		}
+		problems = append(problems, incomplete(v, expectations, tallies)...)
 	}
 	problems = append(problems, summary(v.unexpected, *most)...)
 	for _, p := range problems {
@@ -140,9 +141,10 @@ func runAll(ctx context.Context, chosen []scenario, start func(context.Context, 
 				return nil, err
 			}
 		}
-		s := &session{ctx: ctx, side: sd, log: &transcript{Scenario: sc.name}, symbols: newSymbols(sd), client: "differential", base: base}
+		s := &session{ctx: ctx, side: sd, log: &transcript{Scenario: sc.name}, symbols: newSymbols(sd), client: "differential", base: base, idle: map[caller]net.Conn{}}
 		began := time.Now()
 		s.perform(sc)
+		s.close()
 		if *slow {
 			fmt.Printf("slow: %v in all: %s, real %t\n", time.Since(began).Round(time.Millisecond), sc.name, sd.real)
 		}
@@ -155,7 +157,8 @@ func runAll(ctx context.Context, chosen []scenario, start func(context.Context, 
 func (s *side) check(ctx context.Context) error {
 	req := kmsg.NewPtrApiVersionsRequest()
 	req.Version, req.ClientSoftwareName, req.ClientSoftwareVersion = 4, "differential", "1"
-	probe := &session{ctx: ctx, side: s, log: &transcript{}, symbols: newSymbols(s)}
+	probe := &session{ctx: ctx, side: s, log: &transcript{}, symbols: newSymbols(s), idle: map[caller]net.Conn{}}
+	defer probe.close()
 	resp := ask[*kmsg.ApiVersionsResponse](probe, "", req)
 	if !s.real {
 		for _, k := range resp.ApiKeys {

@@ -29,6 +29,9 @@ var rules = []rule{
 		}
 		return fmt.Sprint(v.Int())
 	}},
+	{"DescribeTransactions.TransactionStates.ProducerID", "as the next, but 0 where there is none", reflect.Int64, func(s *symbols, v reflect.Value) string {
+		return s.name("producer", fmt.Sprint(v.Int()), "0")
+	}},
 	{"*.ProducerID", "producer ids come from blocks that brokers reserve, which other scenarios use too", reflect.Int64, func(s *symbols, v reflect.Value) string {
 		return s.name("producer", fmt.Sprint(v.Int()), "-1")
 	}},
@@ -62,6 +65,7 @@ var rules = []rule{
 	{"*.*Timestamp*", "clocks go on; times of the client's own choice are not near the present and are compared", reflect.Int64, now},
 	{"*.*TimeMillis", "clocks go on", reflect.Int64, now},
 	{"*.LogAppendTime", "clocks go on", reflect.Int64, now},
+	{"SASLAuthenticate.SASLAuthBytes", "the salts and nonces of SCRAM are random", reflect.Slice, func(_ *symbols, v reflect.Value) string { return saslMessage(v.Bytes()) }},
 	{"DescribeQuorum.*LogEndOffset", "how long the metadata log is depends on how Kafka writes it down", reflect.Int64, positive},
 	{"DescribeQuorum.*HighWatermark", "as LogEndOffset", reflect.Int64, positive},
 	{"DescribeQuorum.*LeaderEpoch", "how many elections it took", reflect.Int32, positive},
@@ -98,11 +102,29 @@ var keyed = map[string][]string{
 	"DescribeTransactions.TransactionStates.Topics":        {"Topic"},
 	"ListTransactions.TransactionStates":                   {"TransactionalID"},
 	"AlterUserSCRAMCredentials.Results":                    {"User"},
+	"DescribeACLs.Resources":                               {"ResourceType", "ResourceName", "ResourcePatternType"},
+	"DescribeACLs.Resources.ACLs":                          {"Principal", "Host", "Operation", "PermissionType"},
+	"DeleteACLs.Results.MatchingACLs":                      {"ResourceType", "ResourceName", "ResourcePatternType", "Principal", "Host", "Operation", "PermissionType"},
+	"DescribeUserSCRAMCredentials.Results":                 {"User"},
 	"Fetch.Topics":                                         {"Topic", "TopicID"},
 	"DescribeProducers.Topics.Partitions.ActiveProducers":  {"ProducerID"},
 	"DescribeClientQuotas.Entries":                         {"Entity"},
 	"DescribeClientQuotas.Entries.Entity":                  {"Type"},
 	"DescribeClientQuotas.Entries.Values":                  {"Key"},
+}
+
+// saslMessage writes down a message of a mechanism: the beginning of the nonce, which is the client's, and how long what is random is.
+func saslMessage(message []byte) string {
+	m := scramMessage.FindStringSubmatch(string(message))
+	switch {
+	case m == nil:
+		return fmt.Sprintf("%q", message)
+	case m[2] != "":
+		salt, err := base64.StdEncoding.DecodeString(m[2])
+		return fmt.Sprintf("nonce goes on: %t, salt: %t (%v), %s iterations", strings.HasPrefix(m[1], scramNonce) && len(m[1]) > len(scramNonce), len(salt) > 0, err, m[3])
+	}
+	proof, err := base64.StdEncoding.DecodeString(m[4])
+	return fmt.Sprintf("proof of %d bytes (%v)", len(proof), err)
 }
 
 // now replaces a time near the present. Records of the scenarios are stamped an hour and more ago.
@@ -204,9 +226,11 @@ func (s *symbols) replace(where string, v reflect.Value) (string, bool) {
 }
 
 var (
-	uuid    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	shortID = regexp.MustCompile(`[A-Za-z0-9_-]{22}`)
-	within  = regexp.MustCompile(`within \[-?[0-9]+, [0-9]+\]`)
+	uuid          = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	shortID       = regexp.MustCompile(`[A-Za-z0-9_-]{22}`)
+	scramMessage  = regexp.MustCompile(`^(?:r=([^,]+),s=([^,]+),i=([0-9]+)|v=([^,]+))$`)
+	requestObject = regexp.MustCompile(`Request Request\(.*\) needs`) // Kafka prints its object, with addresses in memory
+	within        = regexp.MustCompile(`within \[-?[0-9]+, [0-9]+\]`)
 )
 
 // text replaces ids inside a text: member ids are made of random UUIDs, error messages name topic ids. What is refused for its time is told the times
@@ -222,6 +246,7 @@ func (s *symbols) text(t string) string {
 		}
 		return id
 	})
+	t = requestObject.ReplaceAllString(t, "Request needs")
 	t = within.ReplaceAllString(t, "within <bounds>")
 	for i, a := range s.side.addrs {
 		t = strings.ReplaceAll(t, a, fmt.Sprintf("<broker %d>", i+1))

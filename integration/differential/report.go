@@ -58,6 +58,22 @@ func counted(kafka []transcript, all []difference, list []expectation) map[int16
 	return tallies
 }
 
+// incomplete says what a run of all scenarios is to have and has not: each expected difference, no more of them than may be, and every API version.
+func incomplete(v verdict, list []expectation, tallies map[int16]*tally) (problems []string) {
+	for i, e := range list {
+		if len(v.expected[i]) == 0 {
+			problems = append(problems, "an expected difference has vanished: "+e.Why)
+		}
+	}
+	if len(list) > maxExpectations {
+		problems = append(problems, fmt.Sprintf("%d expected differences, at most %d", len(list), maxExpectations))
+	}
+	for _, m := range neverAsked(tallies) {
+		problems = append(problems, "never asked for: "+m)
+	}
+	return problems
+}
+
 // neverAsked lists the API versions of Apache Kafka's that no scenario asks for.
 func neverAsked(tallies map[int16]*tally) (missing []string) {
 	for _, key := range servedKeys() {

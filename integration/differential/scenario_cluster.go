@@ -156,7 +156,9 @@ func scramUsers(s *session) {
 	alter("delete what is not", []deletion{{Name: "scram-c", Mechanism: 1}})
 	alter("delete with mechanism 7", []deletion{{Name: "scram-a", Mechanism: 7}})
 	alter("nothing", nil)
-	alter("delete", []deletion{{Name: "scram-a", Mechanism: 1}, {Name: "scram-a", Mechanism: 2}, {Name: "scram-b", Mechanism: 2}})
+	alter("delete both of one", []deletion{{Name: "scram-a", Mechanism: 1}, {Name: "scram-a", Mechanism: 2}, {Name: "scram-b", Mechanism: 2}})
+	alter("delete", []deletion{{Name: "scram-a", Mechanism: 1}})
+	alter("delete the other", []deletion{{Name: "scram-a", Mechanism: 2}})
 	s.send("they are gone", latest(&kmsg.DescribeUserSCRAMCredentialsRequest{Users: []kmsg.DescribeUserSCRAMCredentialsRequestUser{{Name: "scram-a"}, {Name: "scram-b"}}}), until(func(r kmsg.Response) bool {
 		res := r.(*kmsg.DescribeUserSCRAMCredentialsResponse).Results
 		return len(res) == 2 && res[0].ErrorCode != 0 && res[1].ErrorCode != 0

@@ -34,6 +34,7 @@ func topicsCreatedAndDeleted(s *session) {
 	for v := int16(2); v <= 7; v++ {
 		s.awaitLeaders(fmt.Sprintf("topics-%d", v))
 	}
+	s.awaitLeaders("topics-default-4")
 	s.each("what there is", kmsg.Metadata, func(int16) kmsg.Request { return metadata("topics-7", "topics-default-4") })
 
 	s.each("delete", kmsg.DeleteTopics, func(v int16) kmsg.Request { return deleteTopics(v, fmt.Sprintf("topics-default-%d", v+1)) })
@@ -187,7 +188,11 @@ func metadataOfTopics(s *session) {
 		return noCreation(metadata("metadata-nowhere"))
 	})
 	s.each("invalid names", kmsg.Metadata, func(int16) kmsg.Request { return metadata("a/b", "", "..", strings.Repeat("x", 250)) })
-	s.each("to be created", kmsg.Metadata, func(v int16) kmsg.Request { return metadata(fmt.Sprintf("metadata-created-%d", v)) })
+	s.each("to be created", kmsg.Metadata, func(v int16) kmsg.Request {
+		req := metadata(fmt.Sprintf("metadata-created-%d", v))
+		req.AllowAutoTopicCreation = true
+		return req
+	})
 	s.awaitLeaders("metadata-created-13")
 	s.send("it is there", latest(metadata("metadata-created-13")))
 	s.each("authorized operations", kmsg.Metadata, func(int16) kmsg.Request {

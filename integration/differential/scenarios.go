@@ -33,5 +33,8 @@ func scenarios() []scenario {
 		{"administration", one, administration},
 		{"later", one, keysOfTheLastIssue},
 		{"replicas", three, replicas},
+		{"handshakes", users, handshakes},
+		{"rights", users, rights},
+		{"acls", users, accessControlLists},
 	}
 }

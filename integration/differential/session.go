@@ -29,16 +29,22 @@ type session struct {
 	side    *side
 	log     *transcript
 	symbols *symbols
-	client  string                 // the client id of what is sent
-	base    time.Time              // what records are stamped with, and a little more
-	dial    func(c net.Conn) error // run on each connection before it is used: authentication
+	client  string              // the client id of what is sent
+	base    time.Time           // what records are stamped with, and a little more
+	idle    map[caller]net.Conn // connections that have been authenticated, for further requests
+}
+
+// caller is who asks whom. A user that is "" does not authenticate.
+type caller struct {
+	user string
+	to   int32
 }
 
 // option is how one request is sent.
 type option func(*asking)
 
 type asking struct {
-	to       int32
+	caller
 	until    func(kmsg.Response) bool
 	unasked  bool
 	wordless bool
@@ -47,7 +53,11 @@ type asking struct {
 // to sends the request to that broker. Default: broker 1.
 func to(broker int32) option { return func(a *asking) { a.to = broker } }
 
-// until asks again until the answer is as wanted; only the last answer is compared. It is for what takes its time on a real cluster.
+// as sends the request as that user. Default: where clients must authenticate, the super user.
+func as(user string) option { return func(a *asking) { a.user = user } }
+
+// until asks again until the answer is as wanted; only the last answer is compared. It is for what takes its time on a real cluster. That
+// it never is as wanted fails the scenario, whatever the other side does.
 func until(ready func(kmsg.Response) bool) option { return func(a *asking) { a.until = ready } }
 
 // unanswered says that the request gets no answer: the answer to a second one on the same connection is waited for instead.
@@ -75,23 +85,35 @@ func (s *session) each(what string, key kmsg.Key, build func(v int16) kmsg.Reque
 	}
 }
 
-func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Response {
-	a := asking{to: 1}
+func (s *session) asking(opts []option) asking {
+	a := asking{caller: caller{to: 1}}
+	if s.side.secure {
+		a.user = superUser
+	}
 	for _, o := range opts {
 		o(&a)
 	}
+	return a
+}
+
+func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Response {
+	a := s.asking(opts)
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID(s.client)).AppendRequest(nil, req, correlation)
 	began := time.Now()
 	deadline := began.Add(settling)
 	for {
-		got := s.exchange(a.to, frame, a.wordless)
+		got := s.exchange(a.caller, frame, a.wordless)
 		resp, fields := s.decode(req, got)
-		if a.until != nil && (resp == nil || !a.until(resp)) && time.Now().Before(deadline) && s.pause() {
-			continue
+		if a.until != nil && (resp == nil || !a.until(resp)) {
+			if time.Now().Before(deadline) && s.pause() {
+				continue
+			}
+			s.log.Faults = append(s.log.Faults, fmt.Sprintf("%s version %d %q: what was waited for has not come about: %v", kmsg.NameForKey(req.Key()), req.GetVersion(), what, fields))
 		}
-		if a.unasked {
-
-		} else {
+		if d := time.Since(began); d > time.Second/4 && *slow {
+			fmt.Printf("slow: %v %s %s\n", d.Round(time.Millisecond), s.log.Scenario, what)
+		}
+		if !a.unasked {
 			s.log.add(entry{What: what, Key: req.Key(), Version: req.GetVersion(), Fields: fields})
 		}
 		return resp
@@ -100,12 +122,9 @@ func (s *session) send(what string, req kmsg.Request, opts ...option) kmsg.Respo
 
 // raw sends bytes as they are, which must hold their own size. What comes back is read as the answer to that key and version where it can be.
 func (s *session) raw(what string, key, version int16, frame []byte, opts ...option) {
-	a := asking{to: 1}
-	for _, o := range opts {
-		o(&a)
-	}
+	a := s.asking(opts)
 	began := time.Now()
-	got := s.exchange(a.to, frame, a.wordless)
+	got := s.exchange(a.caller, frame, a.wordless)
 	if d := time.Since(began); d > time.Second/4 && *slow {
 		fmt.Printf("slow: %v %s %s\n", d.Round(time.Millisecond), s.log.Scenario, what)
 	}
@@ -145,40 +164,74 @@ type outcome struct {
 
 func (o outcome) fields() []field { return []field{{"answer", o.how}} }
 
-// exchange sends one frame over a connection of its own and returns the answer.
-func (s *session) exchange(to int32, frame []byte, wordless bool) outcome {
-	c, err := s.side.connect(s.ctx, to)
+// exchange sends one frame and returns the answer: over a connection of its own, or over one on which its user has authenticated.
+func (s *session) exchange(from caller, frame []byte, wordless bool) outcome {
+	c, err := s.open(from)
 	if err != nil {
-		return outcome{how: "no connection"}
+		return outcome{how: noConnection + ": " + err.Error()}
 	}
-	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
-	if s.dial != nil {
-		if err := s.dial(c); err != nil {
-			return outcome{how: "not authenticated: " + err.Error()}
-		}
-	}
 	if wordless {
 		frame = slices.Concat(frame, kmsg.NewRequestFormatter().AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), correlation+1))
 	}
-	if _, err := c.Write(frame); err != nil {
-		return outcome{how: "the connection ended"}
+	got := outcome{how: connectionEnded}
+	if _, err := c.Write(frame); err == nil {
+		got = receive(c, wordless)
 	}
-	return receive(c, wordless)
+	if from.user != "" && got.body != nil && !wordless {
+		s.idle[from] = c
+	} else {
+		c.Close()
+	}
+	return got
 }
+
+// open returns a connection of the caller's, who has authenticated if it is a user.
+func (s *session) open(from caller) (net.Conn, error) {
+	if c := s.idle[from]; c != nil {
+		delete(s.idle, from)
+		return c, nil
+	}
+	c, err := s.side.connect(s.ctx, from.to)
+	if err != nil || from.user == "" {
+		return c, err
+	}
+	t := &talk{s: s, c: c, quiet: true}
+	if err := t.login(from.user); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// close ends the connections that have been kept.
+func (s *session) close() {
+	for _, c := range s.idle {
+		c.Close()
+	}
+}
+
+// What a request comes to that has no answer. Only the first two are answers of a kind: the others say that nothing has been compared.
+const (
+	connectionEnded = "the connection ended"
+	goesOn          = "none, and the connection goes on"
+	noConnection    = "no connection"
+	nothingCame     = "nothing came"
+	undecodable     = "does not decode"
+)
 
 // receive reads one answer.
 func receive(c net.Conn, wordless bool) outcome {
 	body, err := readFrame(c)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return outcome{how: "nothing came"}
+		return outcome{how: nothingCame}
 	case err != nil:
-		return outcome{how: "the connection ended"}
+		return outcome{how: connectionEnded}
 	}
 	switch id := binary.BigEndian.Uint32(body); {
 	case wordless && id == correlation+1:
-		return outcome{how: "none, and the connection goes on"}
+		return outcome{how: goesOn}
 	case id != correlation:
 		return outcome{how: fmt.Sprintf("correlation id %d", id)}
 	}
@@ -219,7 +272,7 @@ func (s *session) decode(req kmsg.Request, got outcome) (kmsg.Response, []field)
 		body = body[1:]
 	}
 	if err := resp.ReadFrom(body); err != nil {
-		return nil, []field{{"answer", fmt.Sprintf("does not decode: %v: %x", err, body)}}
+		return nil, []field{{"answer", fmt.Sprintf("%s: %v: %x", undecodable, err, body)}}
 	}
 	fields := s.symbols.fields(resp)
 	if again := resp.AppendTo(nil); !bytes.Equal(again, body) {

@@ -16,7 +16,11 @@ type pair string
 const (
 	one   pair = "one broker"
 	three pair = "three brokers"
+	users pair = "one broker, whose clients authenticate and have rights"
 )
+
+// superUser may do anything where there are users.
+const superUser = "admin"
 
 // properties are the brokers' settings on both sides, where they are not Kafka's defaults: those that realkafka gives its clusters, and short times.
 func (p pair) properties() map[string]string {
@@ -34,6 +38,10 @@ func (p pair) properties() map[string]string {
 		"min.insync.replicas":                      "1",
 		"auto.create.topics.enable":                "true",
 	}
+	if p == users {
+		props["connections.max.reauth.ms"] = "3600000"
+		props["connection.failed.authentication.delay.ms"] = "0"
+	}
 	return props
 }
 
@@ -46,9 +54,10 @@ func (p pair) brokers() int {
 
 // side is one cluster.
 type side struct {
-	real  bool     // Apache Kafka
-	addrs []string // by node id minus 1
-	close func()
+	real   bool     // Apache Kafka
+	secure bool     // clients authenticate, and ACLs say what they may do
+	addrs  []string // by node id minus 1
+	close  func()
 }
 
 // connect opens a connection to a broker.
@@ -61,19 +70,28 @@ func (s *side) connect(ctx context.Context, id int32) (net.Conn, error) {
 }
 
 func startKafka(ctx context.Context, p pair) (*side, error) {
-	c, err := realkafka.Start(ctx, realkafka.Config{Brokers: p.brokers(), Features: features, Properties: p.properties()})
+	c, err := realkafka.Start(ctx, realkafka.Config{
+		Brokers: p.brokers(), Features: features, Properties: p.properties(), ACL: p == users, Users: passwords(),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &side{real: true, addrs: c.Addrs(), close: c.Close}, nil
+	return &side{real: true, secure: p == users, addrs: c.Addrs(), close: c.Close}, nil
 }
 
 func startReference(_ context.Context, p pair) (*side, error) {
-	c, err := broker.Start(broker.Config{Brokers: p.brokers(), Properties: p.properties(), Racks: []string{"rack-1", "rack-2", "rack-3"}[:p.brokers()]})
+	cfg := broker.Config{Brokers: p.brokers(), Properties: p.properties(), Racks: []string{"rack-1", "rack-2", "rack-3"}[:p.brokers()]}
+	if p == users {
+		cfg.SASL, cfg.Authorizer = &broker.SASL{}, &broker.Authorizer{SuperUsers: []string{"User:" + superUser}}
+		for name, password := range passwords() {
+			cfg.SASL.Users = append(cfg.SASL.Users, broker.NewUser(name, password))
+		}
+	}
+	c, err := broker.Start(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &side{addrs: c.Addrs(), close: func() { _ = c.Close() }}, nil
+	return &side{secure: p == users, addrs: c.Addrs(), close: func() { _ = c.Close() }}, nil
 }
 
 // port returns which broker listens there, 0 for none.

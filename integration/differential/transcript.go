@@ -2,8 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // field is one value of an answer under its path, such as Topics[0].Partitions[2].ErrorCode.
@@ -22,7 +27,30 @@ type entry struct {
 type transcript struct {
 	Scenario string
 	Entries  []entry
-	Failed   string `json:",omitempty"` // what ended the scenario early
+	Failed   string   `json:",omitempty"` // what ended the scenario early
+	Faults   []string `json:",omitempty"` // requests that have not come to an end that could be compared
+}
+
+// faults says why what a scenario has written down proves nothing, however equal it is on the other side: it ended early, or a request has not come to
+// an end that is an answer.
+func (t transcript) faults() []string {
+	all := slices.Clone(t.Faults)
+	if t.Failed != "" {
+		all = append(all, "ended early: "+t.Failed)
+	}
+	for _, e := range t.Entries {
+		for _, f := range e.Fields {
+			if f.Path != "answer" {
+				continue
+			}
+			for _, none := range []string{noConnection, nothingCame, undecodable} {
+				if strings.HasPrefix(f.Value, none) {
+					all = append(all, fmt.Sprintf("%s: %s version %d: %s", e.What, kmsg.NameForKey(e.Key), e.Version, f.Value))
+				}
+			}
+		}
+	}
+	return all
 }
 
 func (t *transcript) add(e entry) { t.Entries = append(t.Entries, e) }

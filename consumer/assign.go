@@ -30,11 +30,16 @@ type committed struct {
 func (e *engine) onOffsetsFetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	keep := func(topic string, partition int32, code int16, c committed) {
+	e.eachCommitted(resp, func(topic string, partition int32, code int16, c committed) {
 		if code == 0 {
 			e.fetched[tp{topic, partition}] = c
 		}
-	}
+	})
+	return nil
+}
+
+// eachCommitted calls keep for every partition of an answer, whichever version it is of.
+func (e *engine) eachCommitted(resp *kmsg.OffsetFetchResponse, keep func(topic string, partition int32, code int16, c committed)) {
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			keep(t.Topic, p.Partition, p.ErrorCode, committed{p.Offset, p.LeaderEpoch, text(p.Metadata)})
@@ -51,7 +56,6 @@ func (e *engine) onOffsetsFetched(_ context.Context, _ *kgo.Client, resp *kmsg.O
 			}
 		}
 	}
-	return nil
 }
 
 func text(s *string) string {
@@ -345,6 +349,9 @@ func (e *engine) owned(m map[string][]int32) []*partition {
 func (e *engine) give(parts []*partition) {
 	for _, p := range parts {
 		p.close()
+	}
+	if e.tx != nil {
+		e.tx.drop(parts)
 	}
 	e.mu.Lock()
 	for _, p := range parts {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 // attempt is one run of a handler over the head of a lane. It is the handler's context as well.
@@ -30,6 +31,7 @@ type attempt struct {
 	undone  error             // why the value does not decode
 	d       *sordini.Delivery // where there is middleware
 	self    any               // the *job that it is part of, for the typed handler
+	stage   *txn.Stage        // what it sends in its transaction; nil outside of HandleTx
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -58,8 +60,13 @@ type attemptKey struct{}
 
 // Value is the context's, and finds the attempt itself.
 func (a *attempt) Value(key any) any {
-	if _, ok := key.(attemptKey); ok {
+	switch key.(type) {
+	case attemptKey:
 		return a
+	case txn.Key:
+		if a.stage != nil {
+			return txn.Handlers{}
+		}
 	}
 	return a.attemptContext.Value(key)
 }
@@ -89,6 +96,9 @@ func (a *attempt) run() (err error) {
 		if a.exited {
 			err = errGoexit
 		}
+		if a.stage != nil {
+			a.stage.Close()
+		}
 		if a.ended = a.end(); err != nil && errors.Is(a.ended, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
 			err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
 		}
@@ -106,7 +116,10 @@ func (a *attempt) run() (err error) {
 			}
 		}))
 	}()
-	return a.call()
+	if err = a.call(); err == nil && a.stage != nil {
+		err = a.stage.Settle()
+	}
+	return err
 }
 
 // call runs the chain and recovers its panics.

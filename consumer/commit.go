@@ -33,6 +33,7 @@ type snapshot struct {
 	version  uint64
 	metadata string
 	done     commitmeta.Completed
+	cut      bool  // not all of done is in it
 	err      error // what the broker answered
 }
 
@@ -50,13 +51,18 @@ func (e *engine) commitLoop(stop <-chan struct{}) {
 			return
 		case <-e.dirty:
 		}
-		pause.Reset(e.g.cfg.commitInterval)
+		pause.Reset(e.commitInterval())
+		var full chan struct{}
+		if e.tx != nil {
+			full = e.tx.full
+		}
 		select {
 		case <-stop:
 			return
+		case <-full:
 		case <-pause.C:
 		}
-		ctx, cancel := context.WithTimeout(running, commitTimeout)
+		ctx, cancel := context.WithTimeout(running, e.commitTimeout())
 		err := e.commitParts(ctx, e.partitions(), false) // kept for health in each partition's state
 		cancel()
 		if err != nil {
@@ -82,8 +88,20 @@ func (p *partition) changed() {
 	}
 }
 
-// commitTimeout bounds one periodic commit: a rebalance may hold it up, and a broker that is away.
-const commitTimeout = 10 * time.Second
+// commitTimeout bounds one periodic commit: a rebalance may hold it up, and a broker that is away. A transaction that takes longer is aborted by its coordinator.
+func (e *engine) commitTimeout() time.Duration {
+	if e.tx != nil {
+		return transactionTimeout
+	}
+	return 10 * time.Second
+}
+
+func (e *engine) commitInterval() time.Duration {
+	if e.tx != nil {
+		return cmp.Or(e.g.cfg.commitInterval, defaultTxInterval)
+	}
+	return cmp.Or(e.g.cfg.commitInterval, defaultCommitInterval)
+}
 
 // lastCommit is the commit before the member leaves.
 func (e *engine) lastCommit() error {
@@ -100,6 +118,9 @@ func (e *engine) commitParts(ctx context.Context, parts []*partition, insist boo
 		defer func() { <-e.committing }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a commit that is out: %w", ctx.Err())
+	}
+	if e.tx != nil {
+		return e.tx.commit(ctx, parts, insist)
 	}
 	var err error
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
@@ -127,19 +148,19 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 	for _, p := range parts {
 		p.mu.Lock()
 		p.told = false
-		if p.version == p.acked {
+		if p.version == p.acked && p.win.Pending() == 0 {
 			p.mu.Unlock()
 			continue
 		}
 		s := &snapshot{p: p, version: p.version}
-		s.offset, s.epoch = p.win.Mark()
-		s.done = p.win.Completed()
+		s.offset, s.epoch, s.done = p.win.Ahead()
 		attempts := p.attempts(s.offset)
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
 			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: p.incarnation,
 		}
 		s.metadata, s.done = encode(meta, limit)
+		s.cut = s.done.Len() != meta.Completed.Len()
 		snaps = append(snaps, s)
 	}
 	slices.SortFunc(snaps, func(a, b *snapshot) int {

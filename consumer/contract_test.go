@@ -89,9 +89,10 @@ func TestWrongContractsAreRefusedBeforeTheFirstFetch(t *testing.T) {
 		"unknown ordering":               {opts: []consumer.Option{consumer.Ordering(9)}, is: consumer.ErrConfig, says: []string{"Ordering(9)", "ByKey"}},
 		"unknown policy for other types": {opts: []consumer.Option{consumer.OtherTypes(9)}, is: consumer.ErrConfig, says: []string{"OtherTypes(9)", "SkipOthers"}},
 		"nil middleware":                 {opts: []consumer.Option{consumer.Middleware(nil)}, is: consumer.ErrConfig, says: []string{"Middleware", "nil"}},
-		"transactions, later": {register: []func(*consumer.Group) error{func(g *consumer.Group) error {
+		"plain handlers beside transactions": {register: []func(*consumer.Group) error{func(g *consumer.Group) error {
 			return consumer.HandleTx(g, orders, func(context.Context, *producer.Tx, *consumer.Message[string]) error { return nil })
-		}}, is: consumer.ErrNotYet, says: []string{"orders", "later release"}},
+		}, handleTopic(many)}, is: consumer.ErrConfig, says: []string{"orders", "second group"}},
+		"no transactional instance": {opts: []consumer.Option{consumer.TransactionalInstance("")}, is: consumer.ErrConfig, says: []string{"TransactionalInstance"}},
 		"transactions beside plain handlers": {register: []func(*consumer.Group) error{handleTopic(orders), func(g *consumer.Group) error {
 			return consumer.HandleTx(g, orders, func(context.Context, *producer.Tx, *consumer.Message[string]) error { return nil })
 		}}, is: consumer.ErrConfig, says: []string{"orders", "second group"}},

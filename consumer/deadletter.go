@@ -57,6 +57,10 @@ func (e *engine) compose(x *letter, topic *topicPlan, f dlt.Format) {
 
 // post produces the dead letter of a parked lane. It does not block and holds no worker; posted hears of the outcome.
 func (e *engine) post(p *partition, l *lane) {
+	if e.tx != nil {
+		e.tx.postLetter(p, l)
+		return
+	}
 	p.mu.Lock()
 	if l.since.IsZero() {
 		l.since = time.Now()

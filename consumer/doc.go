@@ -30,5 +30,5 @@
 // # What it does not do
 //
 // It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.
-// Transactional handlers ([HandleTx]) and batches are declared and come with a later release.
+// Batches are declared and come with a later release.
 package consumer

@@ -35,6 +35,7 @@ type engine struct {
 
 	paces  paces
 	budget *budget
+	tx     *transactions // nil where handlers are not transactional
 	pool   *pool
 	due    *dueQueue
 	floods floods
@@ -80,6 +81,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 	e.pool = newPool(g.cfg.concurrency, e.work)
 	e.due = newDueQueue(func(l *lane) { l.p.wake(l) })
 	e.floods.due = e.due
+	e.tx = newTransactions(e)
 	e.metaMax.Store(defaultMetadataMax)
 	return e
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sordini-go/sordini"
-	"github.com/sordini-go/sordini/producer"
 )
 
 // What a handler's context is cancelled with; context.Cause returns them. A result that arrives after ErrRevoked or ErrDraining is not counted as an
@@ -38,9 +37,6 @@ var (
 
 	// ErrTopics is wrapped by Run's error when a topic or one of its companions is missing or can not work. The text has the commands to run.
 	ErrTopics = errors.New("topics are not ready")
-
-	// ErrNotYet is returned by HandleTx, which is declared and comes with a later release. It is producer.ErrNotYet.
-	ErrNotYet = producer.ErrNotYet
 )
 
 // Why a record failed. A dead letter's error, and the one that middleware and consumertest see, wraps them.

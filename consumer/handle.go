@@ -17,6 +17,8 @@ type handler struct {
 	circuit *circuit        // nil where there is none
 	chain   sordini.Handler // handle inside the middleware; nil where there is none. Set when the group starts
 
+	transactional bool // registered with HandleTx
+
 	// The typed part.
 	prepare func() *attempt               // an attempt, with room for a Message
 	direct  func(a *attempt) error        // decodes and calls the handler
@@ -45,6 +47,17 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 	if err != nil {
 		return fmt.Errorf("group %q: handle: %w", g.name, err)
 	}
+	return g.register(newHandler(bound, t.Spec(), h), opts)
+}
+
+// jobs is a *job[T], or what holds one.
+type jobs[T any] interface{ base() *job[T] }
+
+func (j *job[T]) base() *job[T] { return j }
+
+// newHandler is h without its type.
+func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(context.Context, *Message[T]) error) *handler {
+	of := func(a *attempt) *job[T] { return a.self.(jobs[T]).base() }
 	decode := func(j *job[T]) error {
 		if !j.decoded {
 			j.decoded = true
@@ -60,29 +73,29 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 		return h(ctx, &j.msg)
 	}
 	jobs := &slab[job[T]]{}
-	return g.register(&handler{
-		spec: t.Spec(),
+	return &handler{
+		spec: spec,
 		prepare: func() *attempt {
 			j := jobs.get()
 			j.self = j
 			return &j.attempt
 		},
 		direct: func(a *attempt) error {
-			j := a.self.(*job[T])
-			return call(j, j)
+			j := of(a)
+			return call(a, j)
 		},
 		value: func(a *attempt) (any, error) {
-			j := a.self.(*job[T])
+			j := of(a)
 			err := decode(j)
 			return j.msg.Value, err
 		},
 		handle: func(ctx context.Context, d *sordini.Delivery) error {
 			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok && d == a.d && d.Record == &a.rec {
-				return call(ctx, a.self.(*job[T]))
+				return call(ctx, of(a))
 			}
 			return foreign(ctx, d, h, bound) // middleware made a delivery or a context of its own
 		},
-	}, opts)
+	}
 }
 
 // foreign calls a typed handler with a delivery that is not the runner's, or holds another record.
@@ -120,6 +133,9 @@ func (g *Group) register(h *handler, opts []HandlerOption) error {
 		return fmt.Errorf("%s: register handlers before Run: %w", where, ErrRunning)
 	}
 	for _, other := range g.handlers {
+		if other.transactional != h.transactional {
+			return refuse("%s: topic %q is handled by Handle and the other by HandleTx; a group commits in transactions or without: use a second group for one of them", where, other.spec.Name)
+		}
 		if other.spec.Name != h.spec.Name {
 			continue
 		}

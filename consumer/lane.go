@@ -28,6 +28,7 @@ type task struct {
 //	parked ─► ready (the next record), waiting (refused)
 //	ready ─► aside (its key is paused) or gated (a rate limit or an open circuit) ─► ready
 //	held: stays, until the partition is given up
+//	running ─► staged (nothing is queued behind what waits for its transaction) ─► ready (the next record)
 //
 // A lane whose last record ended is gone.
 type laneState uint8
@@ -40,6 +41,7 @@ const (
 	laneHeld
 	laneAside
 	laneGated
+	laneStaged
 )
 
 // lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that
@@ -49,7 +51,9 @@ type lane struct {
 	head, tail *task
 	n          int
 	state      laneState
-	next       *lane // in the partition's ready queue
+	held       *task    // was handled and ends with its transaction, oldest first; not counted in n
+	convicted  *verdict // its transaction can not be committed: it is handled again before anything else of the lane
+	next       *lane    // in the partition's ready queue
 
 	// Lanes whose head failed are listed, so that commits and health find them.
 	failing       bool
@@ -98,6 +102,14 @@ func (l *lane) fresh() {
 	l.stuck, l.span, l.again, l.passed = false, nil, time.Time{}, 0
 }
 
+// first is the oldest record of the lane that has not ended.
+func (l *lane) first() *task {
+	if l.held != nil {
+		return l.held
+	}
+	return l.head
+}
+
 // laneTable finds lanes by key. It hashes keys itself and reads a lane's key from its first record, so that a lane costs no copy of its key and keeps no
 // fetch buffer alive beyond its records.
 type laneTable struct {
@@ -113,7 +125,7 @@ func newLaneTable() laneTable {
 func (t *laneTable) find(key []byte) (*lane, uint64) {
 	h := maphash.Bytes(t.seed, key)
 	for l := t.lanes[h]; l != nil; l = l.chain {
-		if bytes.Equal(l.head.rec.Key, key) {
+		if bytes.Equal(l.first().rec.Key, key) {
 			return l, h
 		}
 	}
@@ -169,4 +181,15 @@ func (q *laneQueue) pop() *lane {
 		l.next = nil
 	}
 	return l
+}
+
+// remove takes a lane out of the queue, wherever it is.
+func (q *laneQueue) remove(l *lane) {
+	var kept laneQueue
+	for x := q.pop(); x != nil; x = q.pop() {
+		if x != l {
+			kept.push(x)
+		}
+	}
+	*q = kept
 }

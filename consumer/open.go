@@ -112,6 +112,9 @@ func (e *engine) close() {
 	late := time.AfterFunc(leaveTimeout, e.abort) // the member's session ends by itself where the leave does not arrive
 	defer late.Stop()
 	e.cl.CloseAllowingRebalance()
+	if e.tx != nil {
+		e.tx.client.Close()
+	}
 	e.side.CloseAllowingRebalance()
 	e.abort()
 }

@@ -34,7 +34,8 @@ type config struct {
 	drainTimeout   time.Duration
 	maxRecords     int
 	maxBytes       int64
-	commitInterval time.Duration
+	commitInterval time.Duration // 0: the default
+	instance       string
 	start          Start
 	otherTypes     OtherTypesPolicy
 	format         dlt.Format
@@ -68,21 +69,21 @@ const (
 	defaultDrainTimeout   = 20 * time.Second
 	defaultHandlerTimeout = 5 * time.Minute
 	defaultCommitInterval = 200 * time.Millisecond
+	defaultTxInterval     = 100 * time.Millisecond
 	defaultMaxRecords     = 10_000
 	defaultMaxBytes       = 64 << 20
 )
 
 func newConfig(cluster sordini.Cluster, opts []Option) config {
 	c := config{
-		concurrency:    defaultConcurrency,
-		drainTimeout:   defaultDrainTimeout,
-		maxRecords:     defaultMaxRecords,
-		maxBytes:       defaultMaxBytes,
-		commitInterval: defaultCommitInterval,
-		start:          Earliest(),
-		deadLetters:    true,
-		logger:         cluster.Log(),
-		handler:        handlerConfig{timeout: defaultHandlerTimeout},
+		concurrency:  defaultConcurrency,
+		drainTimeout: defaultDrainTimeout,
+		maxRecords:   defaultMaxRecords,
+		maxBytes:     defaultMaxBytes,
+		start:        Earliest(),
+		deadLetters:  true,
+		logger:       cluster.Log(),
+		handler:      handlerConfig{timeout: defaultHandlerTimeout},
 	}
 	for _, o := range opts {
 		o.applyGroup(&c)
@@ -182,7 +183,8 @@ func MaxInFlight(records int, bytes int64) Option {
 	})
 }
 
-// CommitInterval sets how often progress is committed, 200 ms by default. A crash repeats at most what ended since the last commit.
+// CommitInterval sets how often progress is committed: every 200 ms by default, every 100 ms where handlers are transactional, whose outputs become visible with
+// it. A crash repeats at most what ended since the last commit.
 func CommitInterval(d time.Duration) Option {
 	return groupOption(func(c *config) {
 		if d <= 0 {

@@ -118,7 +118,6 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 			d.fate, d.delay, d.flood = fateRetry, time.Minute, false // dead letters are off: hold the lane, and say so
 		}
 	}
-	l := a.l
 	p.mu.Lock()
 	if a.zombie {
 		p.mu.Unlock()
@@ -126,8 +125,34 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		e.stats.fenced.Add(1)
 		return nil, false
 	}
+	l, ran := a.l, a
 	l.run = nil
 	p.pace.add(a.over.Sub(a.started))
+	if l.convicted != nil { // what ran came too early
+		a, d = p.convict(l)
+	}
+	post, resume := p.carryOut(a, d)
+	p.leave(ran)
+	if again && !post {
+		next = p.take(a.over)
+	} else {
+		p.dispatch()
+	}
+	p.mu.Unlock()
+	e.count(a, d)
+	if resume {
+		e.steer(tp{p.topic.name, p.id})
+	}
+	if post {
+		e.post(p, l)
+	}
+	return next, true
+}
+
+// carryOut does what was decided over the head of a lane. post says that its dead letter is to be written, resume that fetching the partition should go on.
+// p.mu is held.
+func (p *partition) carryOut(a *attempt, d decision) (post, resume bool) {
+	e, l := p.e, a.l
 	l.span = a.span
 	if l.flooded && d.fate != fateRetry {
 		e.floods.end(a.h, recordID(a.src), d.fate == fateDone)
@@ -147,9 +172,11 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		p.changed() // the commit says how often it failed
 	}
 	l.stuck = d.fate == fateRetry && d.class != "" && !d.flood
-	post, resume := false, false
 	switch d.fate {
 	case fateDone, fateSkipped:
+		if e.tx != nil && p.stage(a, d) {
+			break
+		}
 		if e.observed {
 			e.record(a.event(history.Ended, func(ev *history.Event) {
 				ev.Outcome = history.Handled
@@ -185,19 +212,5 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	case fateCut:
 		l.state = laneHeld
 	}
-	p.leave(a)
-	if again && !post {
-		next = p.take(a.over)
-	} else {
-		p.dispatch()
-	}
-	p.mu.Unlock()
-	e.count(a, d)
-	if resume {
-		e.steer(tp{p.topic.name, p.id})
-	}
-	if post {
-		e.post(p, l)
-	}
-	return next, true
+	return post, resume
 }

@@ -29,6 +29,8 @@ type partition struct {
 	end  atomic.Int64 // the last stable offset that a fetch told, for lag
 	mark atomic.Int64 // the first offset that is not over, for lag
 
+	dropped bool // what it has staged is forgotten. Guarded by the transactions' mutex
+
 	mu         sync.Mutex
 	win        *window.Window
 	table      laneTable
@@ -168,9 +170,13 @@ func (p *partition) enqueue(t *task, now time.Time) {
 		if l.idles(now) {
 			t.rec = detach(t.rec)
 		}
+		if l.n++; l.head == nil { // what is before it is staged
+			l.head, l.tail = t, t
+			p.makeReady(l)
+			return
+		}
 		l.tail.next = t
 		l.tail = t
-		l.n++
 		return
 	}
 	l = p.newLane()
@@ -266,6 +272,11 @@ func (p *partition) complete(l *lane, now time.Time) (resume bool) {
 	} else {
 		p.makeReady(l)
 	}
+	return p.goOn(now)
+}
+
+// goOn admits what was kept behind, after something ended. It reports whether fetching the partition should go on. p.mu is held.
+func (p *partition) goOn(now time.Time) (resume bool) {
 	if p.backlog != nil {
 		p.refill(now)
 	}
@@ -290,8 +301,12 @@ func (p *partition) pop(l *lane) {
 	l.fresh()
 }
 
-// discard forgets an empty lane. p.mu is held.
+// discard forgets an empty lane, unless it holds what waits for its transaction. p.mu is held.
 func (p *partition) discard(l *lane) {
+	if l.held != nil {
+		l.state = laneStaged
+		return
+	}
 	if l.keyed {
 		p.table.remove(l)
 	}

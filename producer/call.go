@@ -22,6 +22,7 @@ type call struct {
 	rec  kgo.Record
 	used bool // by a wait, which may outlive it: not for the pool
 	done func(*sordini.Record, error)
+	tx   *Tx   // nil outside of transactions
 	size int64 // bytes of room
 
 	began time.Time

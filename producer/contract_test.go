@@ -79,25 +79,25 @@ func TestWrongContractsAreRefused(t *testing.T) {
 	publisher(t, p, again)
 }
 
-func TestTransactionsAreSaidToComeLater(t *testing.T) {
+func TestTxThatNobodyMadeIsRefused(t *testing.T) {
 	p, err := producer.New(sordini.Cluster{Brokers: []string{"127.0.0.1:1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
 	in := publisher(t, p, orders("orders")).In(new(producer.Tx))
-	if err := in.Send(context.Background(), order{}); !errors.Is(err, producer.ErrNotYet) || !errors.Is(err, producer.ErrNotWritten) {
+	if err := in.Send(context.Background(), order{}); !errors.Is(err, producer.ErrNoTransaction) || !errors.Is(err, producer.ErrNotWritten) {
 		t.Errorf("Send: %v", err)
 	}
-	if err := in.SendBatch(context.Background(), []order{{}}); !errors.Is(err, producer.ErrNotYet) {
+	if err := in.SendBatch(context.Background(), []order{{}}); !errors.Is(err, producer.ErrNoTransaction) {
 		t.Errorf("SendBatch: %v", err)
 	}
-	if err := in.Delete(context.Background(), order{}); !errors.Is(err, producer.ErrNotYet) {
+	if err := in.Delete(context.Background(), order{}); !errors.Is(err, producer.ErrNoTransaction) {
 		t.Errorf("Delete: %v", err)
 	}
 	got := make(chan error, 1)
 	in.SendAsync(context.Background(), order{}, func(_ producer.Receipt, err error) { got <- err })
-	if err := <-got; !errors.Is(err, producer.ErrNotYet) {
+	if err := <-got; !errors.Is(err, producer.ErrNoTransaction) {
 		t.Errorf("SendAsync: %v", err)
 	}
 }

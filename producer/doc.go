@@ -34,6 +34,6 @@
 //
 // # What it does not do
 //
-// Transactions: [Publisher.In] is declared and comes with a later release. A batch that a broker refuses because the topic's limit was lowered while the producer
+// A batch that a broker refuses because the topic's limit was lowered while the producer
 // ran fails all records that were buffered for its partition.
 package producer

@@ -115,9 +115,14 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		done(r, notWritten(r.Topic, context.Cause(ctx)))
 		return
 	}
+	tx, err := within(ctx)
+	if err != nil {
+		done(r, notWritten(r.Topic, err))
+		return
+	}
 	now := time.Now()
 	c := pool.Get().(*call)
-	c.out, c.done, c.size, c.began = r, done, int64(len(r.Key)+len(r.Value)), now
+	c.out, c.done, c.tx, c.size, c.began = r, done, tx, int64(len(r.Key)+len(r.Value)), now
 	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
 	for i := range r.Headers {
 		c.size += int64(len(r.Headers[i].Key) + len(r.Headers[i].Value))

@@ -16,7 +16,7 @@ type Publisher[T any] struct {
 	bound *sordini.Bound[T]
 	typ   []byte        // the type header's value; nil for a contract without one
 	hint  *atomic.Int64 // size of a recent key and value, to encode without growing
-	inTx  bool
+	tx    *Tx           // nil outside of transactions
 }
 
 // Receipt says where a record is.
@@ -69,10 +69,22 @@ func (pub *Publisher[T]) Send(ctx context.Context, v T, opts ...SendOption) erro
 	if err != nil {
 		return err
 	}
+	if pub.tx != nil {
+		return pub.stage(ctx, r)
+	}
 	began := pub.p.loop.enter()
 	err = pub.p.send(ctx, r)
 	pub.p.loop.leave(began, pub.p.log)
 	return err
+}
+
+// stage sends a record in the publisher's transaction.
+func (pub *Publisher[T]) stage(ctx context.Context, r *sordini.Record) error {
+	ctx, err := pub.in(ctx)
+	if err != nil {
+		return notWritten(r.Topic, err)
+	}
+	return pub.p.send(ctx, r)
 }
 
 // Delete sends a tombstone for v's key and waits, as Send does: on a compacted topic the key's records are removed. Only the key of v is used. A contract
@@ -82,7 +94,7 @@ func (pub *Publisher[T]) Delete(ctx context.Context, v T, opts ...SendOption) er
 	if err != nil {
 		return err
 	}
-	return pub.p.send(ctx, r)
+	return pub.stage(ctx, r)
 }
 
 // SendAsync sends v and calls done with the answer, exactly once, from another goroutine. It returns as soon as the record is accepted, and blocks only
@@ -97,12 +109,29 @@ func (pub *Publisher[T]) SendAsync(ctx context.Context, v T, done func(Receipt, 
 	if done == nil {
 		done = func(Receipt, error) {}
 	}
+	fail := func(err error) {
+		pub.p.calls.add(callback{do: done, got: Receipt{Topic: pub.bound.Topic.Name, Partition: -1, Offset: -1}, err: err})
+	}
+	answered := func(error) {}
+	if pub.tx != nil {
+		in, err := pub.in(ctx)
+		if err == nil {
+			answered, err = pub.tx.announce()
+		}
+		if err != nil {
+			fail(notWritten(pub.bound.Topic.Name, err))
+			return
+		}
+		ctx = in
+	}
 	r, err := pub.record(ctx, v, false, opts)
 	if err != nil {
-		pub.p.calls.add(callback{do: done, got: Receipt{Topic: pub.bound.Topic.Name, Partition: -1, Offset: -1}, err: err})
+		answered(err)
+		fail(err)
 		return
 	}
 	pub.p.sender(ctx, r, func(r *sordini.Record, err error) {
+		answered(err)
 		pub.p.calls.add(callback{do: done, got: receipt(r, err), err: err})
 	})
 }
@@ -112,6 +141,10 @@ func (pub *Publisher[T]) SendAsync(ctx context.Context, v T, done func(Receipt, 
 func (pub *Publisher[T]) SendBatch(ctx context.Context, vs []T, opts ...SendOption) error {
 	if len(vs) == 0 {
 		return nil
+	}
+	ctx, err := pub.in(ctx)
+	if err != nil {
+		return notWritten(pub.bound.Topic.Name, err)
 	}
 	errs := make([]error, len(vs))
 	records := make([]*sordini.Record, len(vs))
@@ -138,9 +171,6 @@ type message struct {
 // record encodes v.
 func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts []SendOption) (*sordini.Record, error) {
 	name := pub.bound.Topic.Name
-	if pub.inTx {
-		return nil, notWritten(name, ErrNotYet)
-	}
 	m := new(message)
 	r := &m.r
 	r.Topic, r.Partition, r.Offset, r.LeaderEpoch, r.Headers = name, -1, -1, -1, m.headers[:0]

@@ -63,7 +63,7 @@ func (t *topic) add(c *call) {
 	if t.parts.Load() == nil && t.hold(c) {
 		return
 	}
-	if err := t.routeTo(t.all(), c); err != nil {
+	if given, err := t.routeTo(t.all(), c); !given {
 		var told answers
 		told.add(c, err)
 		t.p.finish(told, []*call{c})
@@ -84,17 +84,26 @@ func (t *topic) hold(c *call) bool {
 	return true
 }
 
-// routeTo hands a call to its partition. The topic is known.
-func (t *topic) routeTo(parts []*partition, c *call) error {
+// routeTo hands a call to its partition, or to its transaction. The topic is known. Where the call goes no further, given is false and err is its answer.
+func (t *topic) routeTo(parts []*partition, c *call) (given bool, err error) {
 	if err := t.check(c); err != nil {
-		return notWritten(t.name, err)
+		return false, notWritten(t.name, err)
 	}
+	var part *partition
 	if c.rec.Key != nil {
-		parts[partitionOf(c.rec.Key, len(parts))].add(c)
+		part = parts[partitionOf(c.rec.Key, len(parts))]
 	} else {
-		t.next(parts, c.size).add(c)
+		part = t.next(parts, c.size)
 	}
-	return nil
+	if c.tx == nil {
+		part.add(c)
+		return true, nil
+	}
+	if err := c.tx.add(c, part.id, t.limit.Load()); err != nil {
+		return false, notWritten(t.name, err)
+	}
+	staged(c.out, part.id)
+	return false, nil
 }
 
 // all returns the partitions, after growing to what franz-go has seen.
@@ -184,7 +193,7 @@ func (t *topic) open(k known) {
 		parts = append(parts, newPartition(t, int32(id)))
 	}
 	for c := t.pending.pop(); c != nil; c = t.pending.pop() {
-		if err := t.routeTo(parts, c); err != nil {
+		if given, err := t.routeTo(parts, c); !given {
 			told.add(c, err)
 			gone = append(gone, c)
 		}

@@ -18,6 +18,8 @@ type entry struct {
 	// ended says that between the record before this one and this one some have ended. It is false for the oldest: those are below the mark. In
 	// the entry at bounds it speaks of what is behind the newest.
 	ended bool
+	// pending says that the record ends with a transaction that is being committed.
+	pending bool
 }
 
 // slab keeps entries at indexes that do not move, in chunks that are given back once nothing in them is in flight. At most one empty chunk is kept,

@@ -17,6 +17,7 @@ type Window struct {
 	slab     slab
 	inFlight int
 	ends     int   // entries whose ended is true
+	pending  int   // entries whose pending is true
 	next     int64 // everything below was admitted or passed
 	epoch    int32 // the highest leader epoch up to there; -1 while unknown
 	id       uint64
@@ -109,7 +110,7 @@ func (w *Window) Admit(offset int64, leaderEpoch int32) (Slot, Status) {
 	w.id++
 	i, e := w.slab.take()
 	b := w.slab.at(bounds)
-	e.offset, e.id, e.epoch, e.ended = offset, w.id, leaderEpoch, b.ended
+	e.offset, e.id, e.epoch, e.ended, e.pending = offset, w.id, leaderEpoch, b.ended, false
 	b.ended = false
 	e.prev, e.next = b.prev, bounds
 	w.slab.at(b.prev).next = i
@@ -171,6 +172,9 @@ func (w *Window) Has(slot Slot) bool {
 // unlink takes the entry at i out and returns the one behind it.
 func (w *Window) unlink(i int32, e *entry) *entry {
 	w.unmarkEnded(e)
+	if e.pending {
+		w.pending--
+	}
 	after := w.slab.at(e.next)
 	w.slab.at(e.prev).next, after.prev = e.next, e.prev
 	w.slab.release(i, e)

@@ -90,7 +90,7 @@ func (r *Registry) start(ctx context.Context, java, app string) error {
 		_ = r.cmd.Wait() // how it ended is in its log
 		close(r.ended)
 	}()
-	r.url = fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", port)
+	r.url = fmt.Sprintf("http://127.0.0.1:%d/apis", port)
 	return r.await(ctx)
 }
 
@@ -114,7 +114,7 @@ func (r *Registry) await(ctx context.Context) error {
 }
 
 func (r *Registry) setCompatibility(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, r.url+"/config", strings.NewReader(`{"compatibility":"BACKWARD"}`))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, r.URL()+"/config", strings.NewReader(`{"compatibility":"BACKWARD"}`))
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,10 @@ func freePort() (int, error) {
 }
 
 // URL is where the registry speaks Confluent's API.
-func (r *Registry) URL() string { return r.url }
+func (r *Registry) URL() string { return r.url + "/ccompat/v7" }
+
+// CoreURL is where the registry speaks its own API.
+func (r *Registry) CoreURL() string { return r.url + "/registry/v3" }
 
 // Close ends the registry and removes what it kept.
 func (r *Registry) Close() error {

@@ -32,7 +32,7 @@ def pair(request, writing):
             return JSONDeserializer(None, schema_registry_client=client, conf=reading), JSONSerializer(None, client, conf=writing)
         case "PROTOBUF":
             message = message_class(request)
-            return ProtobufDeserializer(message, reading, client), ProtobufSerializer(message, client, writing)
+            return ProtobufDeserializer(message, reading, None if request["blind"] else client), ProtobufSerializer(message, client, writing)
 
 
 def plain(value):
@@ -55,9 +55,10 @@ def exchange(request):
     }
     deserializer, serializer = pair(request, writing)
     headers = {name: bytes.fromhex(value) for name, value in request["headers"].items()}
-    value = deserializer(bytes.fromhex(request["raw"]), SerializationContext(request["topic"], MessageField.VALUE, headers))
+    field = MessageField.KEY if request["key"] else MessageField.VALUE
+    value = deserializer(bytes.fromhex(request["raw"]), SerializationContext(request["topic"], field, headers))
     written = {}
-    raw = serializer(value, SerializationContext(request["topic"], MessageField.VALUE, written))
+    raw = serializer(value, SerializationContext(request["topic"], field, written))
     if request["format"] == "PROTOBUF":
         value = json_format.MessageToDict(value)
     return {"value": value, "raw": raw.hex(), "headers": {name: value.hex() for name, value in written.items()}}

@@ -30,6 +30,7 @@ type transactions struct {
 
 	// Guarded by the engine's committing.
 	doubt *inDoubt
+	left  bool // a transaction was left as it was, maybe open
 	fails int
 
 	mu     sync.Mutex // may be taken with a partition's held
@@ -245,6 +246,11 @@ func (x *transactions) attempt(ctx context.Context, parts []*partition) error {
 	}
 	batch, name := x.form()
 	if len(batch) == 0 {
+		if x.left { // readers would wait for it until it times out
+			if err := x.open(ctx); err != nil {
+				return err
+			}
+		}
 		m := x.e.membership()
 		snaps := x.e.snapshots(parts)
 		if len(snaps) == 0 {
@@ -253,7 +259,7 @@ func (x *transactions) attempt(ctx context.Context, parts []*partition) error {
 		err, _ := x.e.send(ctx, m, snaps)
 		return err
 	}
-	if err := x.client.Open(ctx); err != nil {
+	if err := x.open(ctx); err != nil {
 		x.again(batch, name, nil)
 		return err
 	}
@@ -268,7 +274,7 @@ func (x *transactions) attempt(ctx context.Context, parts []*partition) error {
 	places := make([]int64, len(outs))
 	failed, err := x.client.Produce(ctx, outs, func(i int, r *kgo.Record) { places[i] = r.Offset })
 	if err != nil || len(failed) > 0 {
-		x.client.Close()
+		x.leave()
 		x.again(batch, name, x.judge(batch, of, failed))
 		if err == nil {
 			f := failed[0]
@@ -279,22 +285,37 @@ func (x *transactions) attempt(ctx context.Context, parts []*partition) error {
 	x.bury(batch, of, places, name)
 	snaps, err := x.offsets(ctx, batch, parts, name)
 	if err != nil {
-		x.client.Close()
+		x.leave()
 		x.again(batch, name, nil)
 		return err
 	}
 	if x.dropped(batch) {
-		x.client.Close()
+		x.leave()
 		x.again(batch, name, nil)
 		return errors.New("a partition was given up in the middle of the transaction")
 	}
 	if err := x.client.Commit(ctx); err != nil {
-		x.client.Close()
+		x.leave()
 		x.doubt = &inDoubt{batch, snaps, name}
 		return err
 	}
 	x.committed(batch, snaps, name)
 	return nil
+}
+
+// open begins with a new epoch where the last one was left; then nothing is open any more.
+func (x *transactions) open(ctx context.Context) error {
+	if err := x.client.Open(ctx); err != nil {
+		return err
+	}
+	x.left = false
+	return nil
+}
+
+// leave gives the transaction up as it is.
+func (x *transactions) leave() {
+	x.client.Close()
+	x.left = true
 }
 
 // offsets adds the offsets of the batch's partitions, and of those in parts that have something to say, to the transaction.
@@ -499,7 +520,7 @@ func refused(err error) bool {
 
 // findOut ends a doubt: with a new epoch the coordinator has finished or aborted the transaction, and what the group has committed tells which.
 func (x *transactions) findOut(ctx context.Context) error {
-	if err := x.client.Open(ctx); err != nil {
+	if err := x.open(ctx); err != nil {
 		return err
 	}
 	d := x.doubt

@@ -191,6 +191,10 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 		{name: "a transaction whose end is unknown committed one output of two", history: "accepted 0 a\naccepted 1 a\nassigned m1 1\nstart m1 0\noutput m1 0 o0 t1\nok m1 0\n" +
 			"handled m1 0 tx=t1\nstart m1 1\noutput m1 1 o1 t1\nok m1 1\nhandled m1 1 tx=t1\nasks m1 2 tx=t1\nend m1 killed\nfoundout 0 o0\nscannedout 0-9", want: "G11",
 			proof: "not there"},
+		{name: "a dead letter of a committed transaction is not there", history: "accepted 0 a\nassigned m1 1\nstart m1 0\nerror m1 0\nacked m1 0 4 tx=t1\ndead m1 0 tx=t1\n" +
+			"asks m1 1 tx=t1\ntxcommit m1 t1\nscanneddlt 0-9", want: "G2", proof: "is not at"},
+		{name: "dead without another dead letter after the transaction was aborted", history: "accepted 0 a\nassigned m1 1\nstart m1 0\nerror m1 0\nacked m1 0 0 tx=t1\n" +
+			"dead m1 0 tx=t1\ntxabort m1 t1\ndead m1 0 tx=t2\nasks m1 1 tx=t2\ntxcommit m1 t2", want: "G2"},
 
 		// The recording itself.
 		{name: "an end without a start", history: "accepted 0 a\nassigned m1 1\nok m1 0\nhandled m1 0", want: "history"},

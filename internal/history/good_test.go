@@ -352,6 +352,40 @@ var goodHistories = []struct {
 			dead m1 0 tx=t1
 			asks m1 1 tx=t1
 			txcommit m1 t1`, want: Counts{Dead: 1}},
+	{name: "transaction with a dead letter: aborted, then another", history: `accepted 0 a
+			assigned m1 1
+			start m1 0
+			error m1 0
+			acked m1 0 0 tx=t1
+			dead m1 0 tx=t1
+			asks m1 1 tx=t1
+			txabort m1 t1
+			acked m1 0 2 tx=t2
+			dead m1 0 tx=t2
+			asks m1 1 tx=t2
+			txcommit m1 t2
+			founddlt 0 2 a
+			scanneddlt 0-9`, want: Counts{Dead: 1}},
+	{name: "transaction carried out again with what was staged", history: `accepted 0 a
+			accepted 1 a
+			assigned m1 1
+			start m1 0
+			ok m1 0
+			output m1 0 o0 t1
+			handled m1 0 tx=t1
+			start m1 1
+			asks m1 1 tx=t1
+			txabort m1 t1
+			output m1 0 o0 t2
+			handled m1 0 tx=t2
+			ok m1 1
+			output m1 1 o1 t2
+			handled m1 1 tx=t2
+			asks m1 2 tx=t2
+			txcommit m1 t2
+			foundout 2 o0
+			foundout 3 o1
+			scannedout 0-9`, want: Counts{Handled: 2}},
 	{name: "cut off", history: three + "assigned m1 1\nstart m1 0\n", opts: Options{Open: true}, want: Counts{Pending: 3}},
 }
 

@@ -39,7 +39,8 @@ const (
 	// Ended ("outcome"): the record ended for the group, or was handed to its inbox. Group, Member, record, Outcome (Handled, Dead, Skipped,
 	// Handed, Folded), Class when dead, Via when it was read from the inbox, To when handed, Tx when it holds only if the transaction commits.
 	Ended
-	// DeadLettered ("deadletter.acked"): every in-sync replica has the dead letter. Group, Member, record, To, Class.
+	// DeadLettered ("deadletter.acked"): every in-sync replica has the dead letter. Group, Member, record, To, Class; Tx when it is visible only if the
+	// transaction commits.
 	DeadLettered
 	// Redrive: a dead letter was put into the group's inbox. Group, record, To.
 	Redrive

@@ -162,9 +162,20 @@ func (p *groupPart) deadLettered(c *Checker, e *Event) {
 		rec.flags[i] &^= recordCut
 	}
 	rec.flags[i] |= recordAcked
-	if e.To != nil && e.To.Offset >= 0 {
-		c.deaths = append(c.deaths, death{p: p, offset: e.Offset, seq: c.seq, to: c.log(e.To.Topic, e.To.Partition), at: e.To.Offset})
+	if e.To == nil || e.To.Offset < 0 {
+		return
 	}
+	d := death{p: p, offset: e.Offset, seq: c.seq, to: c.log(e.To.Topic, e.To.Partition), at: e.To.Offset}
+	if e.Tx == "" {
+		c.deaths = append(c.deaths, d)
+		return
+	}
+	t := p.g.transaction(c, e.Tx)
+	if t.state != txOpen {
+		c.malformed(e, "the transaction "+e.Tx+" has ended before")
+		return
+	}
+	t.deaths = append(t.deaths, d) // it is there once the transaction is committed
 }
 
 // redriven puts a dead letter into the inbox, which owes it an end from here on.

@@ -18,6 +18,7 @@ type tx struct {
 	offsets []txOffset
 	ended   []txEnded
 	sources []txSource
+	deaths  []death
 }
 
 type txState uint8
@@ -111,6 +112,7 @@ func (g *group) commit(c *Checker, t *tx) {
 	for _, o := range t.offsets {
 		o.p.cover(c, o.start, o.ranges, t)
 	}
+	c.deaths = append(c.deaths, t.deaths...)
 	for _, s := range t.sources {
 		covered := slices.ContainsFunc(t.offsets, func(o txOffset) bool {
 			return o.p == s.q && (s.at < o.start.position || o.ranges.has(s.at))
@@ -134,6 +136,10 @@ func (t *tx) abort(c *Checker) {
 	for _, o := range t.offsets {
 		o.p.lanes.clear()
 	}
+	for _, d := range t.deaths {
+		rec, i := d.p.records.at(d.offset)
+		rec.flags[i] &^= recordAcked // it needs another dead letter
+	}
 	t.settle()
 }
 
@@ -143,7 +149,7 @@ func (t *tx) settle() {
 			delete(e.q.pending, e.at)
 		}
 	}
-	t.offsets, t.ended, t.sources = nil, nil, nil
+	t.offsets, t.ended, t.sources, t.deaths = nil, nil, nil, nil
 }
 
 // pend remembers what an outcome changes, before it does.

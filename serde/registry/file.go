@@ -30,12 +30,20 @@ func load(name string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Registry.File: %w", err)
 	}
-	f := new(file)
-	if err := json.Unmarshal(b, f); err != nil {
+	f, err := parseFile(b)
+	if err != nil {
 		return nil, fmt.Errorf("Registry.File %s: %w", name, err)
 	}
+	return f, nil
+}
+
+func parseFile(b []byte) (*file, error) {
+	f := new(file)
+	if err := json.Unmarshal(b, f); err != nil {
+		return nil, err
+	}
 	if f.Version != fileVersion {
-		return nil, fmt.Errorf("Registry.File %s: version %d, want %d; write it with `sordini schema save`", name, f.Version, fileVersion)
+		return nil, fmt.Errorf("version %d, want %d; write it with `sordini schema save`", f.Version, fileVersion)
 	}
 	return f, nil
 }

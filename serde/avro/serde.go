@@ -176,10 +176,10 @@ func (s *typed[T]) Describe(b serde.Binding) (registry.Description, error) {
 	case parsed == nil:
 		return registry.Description{}, errNoSchema
 	}
-	return s.describe(b, parsed, own)
+	return s.describe(b, recordName(parsed), own)
 }
 
-func (s *typed[T]) describe(b serde.Binding, parsed *avro.Schema, own sr.Schema) (registry.Description, error) {
+func (s *typed[T]) describe(b serde.Binding, name string, own sr.Schema) (registry.Description, error) {
 	o := registry.Collect(s.config.registry)
 	var imports []registry.Description
 	for i, r := range s.config.refs {
@@ -187,7 +187,7 @@ func (s *typed[T]) describe(b serde.Binding, parsed *avro.Schema, own sr.Schema)
 			Subject: r.subject, Schema: sr.Schema{Type: sr.TypeAvro, Schema: r.text, References: used(r.text, s.config.refs[:i])},
 		})
 	}
-	return o.Describe(b, recordName(parsed), own, imports)
+	return o.Describe(b, name, own, imports)
 }
 
 var errNoSchema = errors.New("avro.Generic has no schema to write with: give one by avro.Text")
@@ -208,7 +208,7 @@ func (s *typed[T]) Bind(b serde.Binding) (serde.Codec[T], error) {
 		// Nothing is written, so no subject is needed either.
 		o = registry.Collect(nil)
 	} else {
-		d, err := s.describe(b, parsed, own)
+		d, err := s.describe(b, name, own)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package protobuf
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -12,6 +13,7 @@ func FuzzMessageAt(f *testing.F) {
 	for _, b := range [][]byte{{0}, {2, 0}, {2, 2}, {4, 4, 0}, {1}, {}, {0x80}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, {2, 1}} {
 		f.Add(b)
 	}
+	f.Add(binary.AppendVarint([]byte{2}, int64(file.Messages().Len()))) // one too far
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, rest, err := messageAt(file, b)
 		if err != nil {

@@ -491,7 +491,7 @@ func (x *transactions) convict(s *staged, err error) {
 func (x *transactions) judge(batch, of []*staged, failed []txn.Failure) map[*staged]error {
 	guilty := map[*staged]error{}
 	for _, f := range failed {
-		if refused(f.Err) {
+		if txn.Refused(f.Err) {
 			s := of[f.Index]
 			guilty[s] = cmp.Or(guilty[s], fmt.Errorf("output %d of the handler, to %s: %w", 1, s.outs[0].Record.Topic, f.Err))
 		}
@@ -503,19 +503,6 @@ func (x *transactions) judge(batch, of []*staged, failed []txn.Failure) map[*sta
 		s.alone = true
 	}
 	return nil
-}
-
-// refused says whether an error is about a record and its topic, rather than about brokers or the transaction.
-func refused(err error) bool {
-	for _, e := range []*kerr.Error{
-		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage, kerr.UnsupportedCompressionType,
-		kerr.InvalidTopicException, kerr.TopicAuthorizationFailed, kerr.PolicyViolation, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // findOut ends a doubt: with a new epoch the coordinator has finished or aborted the transaction, and what the group has committed tells which.

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
@@ -348,4 +349,22 @@ func alter(w *world, topic, name, value string) {
 	if code := request(w, req.RequestWith).Resources[0].ErrorCode; code != 0 {
 		w.t.Fatalf("alter %s of %s: code %d", name, topic, code)
 	}
+}
+
+func TestTransactionsWithOlderRequestsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTxWorld(t, 1)
+		c := w.sdk()
+		c.Kgo = append(c.Kgo, kgo.MaxVersions(kversion.V3_7_0())) // before KIP-890
+		r := start(t, w.txGroupOn(c, w.ship))
+		for i := range 30 {
+			w.put(fmt.Sprintf("k%d=%d", i%4, i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		w.ended(30)
+		r.cleanly()
+		if got := w.visible(); len(got) != 30 {
+			t.Errorf("%d outputs", len(got))
+		}
+	})
 }

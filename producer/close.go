@@ -40,6 +40,9 @@ func (p *Producer) close() error {
 			unknownOutcome = p.abandon()
 		}
 	}
+	if p.tx != nil {
+		p.tx.close(giveUp, p.cancel)
+	}
 	p.cancel()
 	stuck := p.closeClient(began.Add(p.cfg.closeTimeout))
 	notSent := int(p.notSent.Load())

@@ -24,6 +24,8 @@ type config struct {
 	codec           Codec
 	chain           []sordini.SendMiddleware
 	telemetry       middleware.Config
+	transactionalID string
+	transactional   bool
 }
 
 func defaults() config {
@@ -106,6 +108,7 @@ func (c *config) check() error {
 		{"Linger", c.linger < 0 || c.linger > c.deliveryTimeout/2, c.linger, "0 to half of the delivery timeout"},
 		{"MaxBuffered records", c.maxRecords < 1, c.maxRecords, "at least 1"},
 		{"MaxBuffered bytes", c.maxBytes < 1, c.maxBytes, "at least 1"},
+		{"TransactionalID", c.transactional && c.transactionalID == "", c.transactionalID, "a name of the instance's own"},
 		{"Compression", c.codec > Zstd, c.codec, "one of the codecs"},
 	} {
 		if x.bad {

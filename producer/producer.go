@@ -35,6 +35,7 @@ type Producer struct {
 	room    room
 	calls   callbacks
 	loop    loop
+	tx      *transactor // nil without a TransactionalID
 
 	topics      sync.Map      // name → *topic
 	outstanding atomic.Int64  // calls that were accepted and have not left
@@ -99,6 +100,9 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p.cl = cl
+	if cfg.transactional {
+		p.tx = newTransactor(p)
+	}
 
 	t := cfg.telemetry
 	t.Source, t.ClientID = cfg.source, cmp.Or(t.ClientID, cluster.Name())

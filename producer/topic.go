@@ -99,7 +99,7 @@ func (t *topic) routeTo(parts []*partition, c *call) (given bool, err error) {
 		part.add(c)
 		return true, nil
 	}
-	if err := c.tx.add(c, part.id, t.limit.Load()); err != nil {
+	if err := c.tx.add(c, part.id, t.limit.Load(), &t.p.cfg); err != nil {
 		return false, notWritten(t.name, err)
 	}
 	staged(c.out, part.id)

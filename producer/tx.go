@@ -13,8 +13,8 @@ import (
 // Tx is a transaction: what consumer.HandleTx hands to a handler, or what [Begin] returned. [Publisher.In] sends in it. It may not be copied.
 type Tx struct {
 	stage txn.Stage
-
-	live bool
+	own   *transaction // of Begin; nil in a handler, whose transaction is the group's
+	live  bool
 }
 
 var (
@@ -77,7 +77,10 @@ func within(ctx context.Context) (*Tx, error) {
 }
 
 // add takes a record into its transaction in place of sending it. The record fits its topic and has its partition.
-func (tx *Tx) add(c *call, partition, limit int32) error {
+func (tx *Tx) add(c *call, partition, limit int32, cfg *config) error {
+	if n, bytes := tx.stage.Size(); n >= cfg.maxRecords || bytes+c.size > int64(cfg.maxBytes) {
+		return ErrTransactionFull
+	}
 	return tx.stage.Add(txn.Output{
 		Record: &kgo.Record{
 			Topic: c.out.Topic, Partition: partition, Key: c.rec.Key, Value: c.rec.Value, Headers: c.rec.Headers, Timestamp: c.rec.Timestamp,

@@ -53,9 +53,12 @@ func (c *Client) Open(ctx context.Context) error {
 	if c.cl != nil {
 		return nil
 	}
-	modern, err := c.probe(ctx)
+	modern, capped, err := c.probe(ctx)
 	if err != nil {
 		return err
+	}
+	if capped {
+		modern = false
 	}
 	running, cancel := context.WithCancel(context.Background())
 	opts := []kgo.Opt{
@@ -76,7 +79,7 @@ func (c *Client) Open(ctx context.Context) error {
 		kgo.WithCompressor(sparing{}),
 		kgo.UnknownTopicRetries(10),
 	}
-	if !modern {
+	if !modern && !capped {
 		old := kversion.Stable()
 		for _, k := range []struct {
 			key kmsg.Key
@@ -100,23 +103,27 @@ func (c *Client) Open(ctx context.Context) error {
 	return nil
 }
 
-// probe asks whether the cluster runs transaction.version=2 (KIP-890).
-func (c *Client) probe(ctx context.Context) (bool, error) {
+// probe asks whether the cluster runs transaction.version=2 (KIP-890), and whether the client was told to speak older versions of requests.
+func (c *Client) probe(ctx context.Context) (modern, capped bool, err error) {
 	cl, err := c.cfg.New()
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer cl.Close()
+	if most, ok := cl.OptValue(kgo.MaxVersions).(*kversion.Versions); ok && most != nil {
+		n, has := most.LookupMaxKeyVersion(kmsg.TxnOffsetCommit.Int16())
+		capped = !has || n < 5
+	}
 	resp, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, cl)
 	if err != nil {
-		return false, fmt.Errorf("ask for the cluster's features: %w", err)
+		return false, false, fmt.Errorf("ask for the cluster's features: %w", err)
 	}
 	for _, f := range resp.FinalizedFeatures {
 		if f.Name == "transaction.version" {
-			return f.MaxVersionLevel >= 2, nil
+			modern = f.MaxVersionLevel >= 2
 		}
 	}
-	return false, nil
+	return modern, capped, nil
 }
 
 // Close gives the producer up, and with it whatever it still does. The next Open begins with another epoch; what this one left in a transaction is then
@@ -182,6 +189,19 @@ func (c *Client) Produce(ctx context.Context, outs []Output, placed func(int, *k
 		return failed[:len(failed):len(failed)], fmt.Errorf("%d of %d outputs were not acknowledged: %w", left, len(outs), errors.Join(context.Cause(ctx), err))
 	}
 	return failed, nil
+}
+
+// Refused says whether an output's error is about the record and its topic, rather than about brokers or the transaction.
+func Refused(err error) bool {
+	for _, e := range []*kerr.Error{
+		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage, kerr.UnsupportedCompressionType,
+		kerr.InvalidTopicException, kerr.TopicAuthorizationFailed, kerr.PolicyViolation, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // Group is who commits offsets.

@@ -69,6 +69,13 @@ func (s *Stage) Add(o Output) error {
 	return nil
 }
 
+// Size is how many outputs are staged, and the bytes of their keys and values.
+func (s *Stage) Size() (records int, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.outs), s.bytes
+}
+
 // Settle waits for the sends that were announced, closes the stage and returns the first error among them.
 func (s *Stage) Settle() error {
 	s.mu.Lock()

@@ -46,7 +46,7 @@ func (r *recorder) Record(e history.Event) {
 		return
 	}
 	e.Member = r.name
-	r.log.Record(e)
+	r.log.Record(outputID(e))
 }
 
 // errDead is what handlers of a dead member return; nobody hears it.
@@ -63,6 +63,18 @@ func (sc *scene) member(group string, topics []*topic, h handle, opts ...consume
 // newMember is member without running it.
 func (sc *scene) newMember(group string, topics []*topic, h handle, opts ...consumer.Option) *member {
 	sc.t.Helper()
+	m := sc.bareMember(group, topics, opts...)
+	for _, tp := range topics {
+		if err := consumer.Handle(m.g, tp.Topic, m.alive(h)); err != nil {
+			sc.t.Fatalf("handle: %v", err)
+		}
+	}
+	return m
+}
+
+// bareMember is newMember without handlers.
+func (sc *scene) bareMember(group string, topics []*topic, opts ...consumer.Option) *member {
+	sc.t.Helper()
 	m := &member{sc: sc, group: group, name: fmt.Sprintf("m%d-%s", len(sc.members)+1, group), net: &network{}, done: make(chan struct{})}
 	m.recorder = &recorder{log: sc.log, name: m.name, gone: make(chan struct{})}
 	cluster := m.net.over(sc.target.Cluster, m.name)
@@ -71,11 +83,6 @@ func (sc *scene) newMember(group string, topics []*topic, h handle, opts ...cons
 	m.g, err = consumer.New(cluster, group, append([]consumer.Option{consumer.DrainTimeout(5 * time.Second), consumer.Observe(m.recorder)}, opts...)...)
 	if err != nil {
 		sc.t.Fatalf("new group: %v", err)
-	}
-	for _, tp := range topics {
-		if err := consumer.Handle(m.g, tp.Topic, m.alive(h)); err != nil {
-			sc.t.Fatalf("handle: %v", err)
-		}
 	}
 	sc.members = append(sc.members, m)
 	if !slices.ContainsFunc(sc.judgement.Groups, func(g history.Group) bool { return g.Name == group }) {

@@ -57,7 +57,7 @@ func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]k
 	sc.t.Helper()
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(sc.target.Direct.Brokers...), kgo.ClientID("independent-reader"), kgo.ConsumePartitions(positions),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond), dialer(sc.target.Direct.Dial),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond), kgo.KeepControlRecords(), dialer(sc.target.Direct.Dial),
 	)
 	if err != nil {
 		sc.t.Fatalf("independent reader: %v", err)
@@ -75,6 +75,9 @@ func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]k
 			}
 			if r.Offset == end-1 {
 				left--
+			}
+			if r.Attrs.IsControl() {
+				return // the end of a transaction, which may be the last there is
 			}
 			f := understand(r)
 			all = append(all, f)

@@ -163,6 +163,7 @@ func TestG7Restart(t *testing.T)      { onReference(t, "G7") }
 func TestG8Bounded(t *testing.T)      { onReference(t, "G8") }
 func TestG9Poison(t *testing.T)       { onReference(t, "G9") }
 func TestG10Producer(t *testing.T)    { onReference(t, "G10") }
+func TestG11ExactlyOnce(t *testing.T) { onReference(t, "G11") }
 func TestG12BoundedStop(t *testing.T) { onReference(t, "G12") }
 func TestG13Truth(t *testing.T)       { onReference(t, "G13") }
 func TestG14Secrecy(t *testing.T)     { onReference(t, "G14") }

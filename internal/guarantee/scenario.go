@@ -48,13 +48,13 @@ const (
 // Required are the verbs that Apache Kafka must serve (the design's section on evidence); the reference broker serves all.
 var Required = []Verb{KillBroker, StopBroker, PauseBroker, MoveLeader, MoveCoordinator, KillMember, RefuseProduce, DropAfterApply, CutFrame}
 
-// Guarantees are those that the suite covers, in order. G11 comes with transactions.
-var Guarantees = []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G12", "G13", "G14"}
+// Guarantees are those that the suite covers, in order.
+var Guarantees = []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G12", "G13", "G14"}
 
 // Scenarios returns the scenarios of a guarantee that have the kind among their targets; "" for all guarantees.
 func Scenarios(guarantee string, kind Kind) []Scenario {
 	var found []Scenario
-	for _, s := range slices.Concat(loss, floods, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, stopping, truth, secrecy, peers, replicas) {
+	for _, s := range slices.Concat(loss, floods, commits, order, isolation, ownership, drain, restart, bounds, poison, producing, exactlyOnce, stopping, truth, secrecy, peers, replicas) {
 		if s.Targets&kind != 0 && (guarantee == "" || s.Guarantee == guarantee) {
 			found = append(found, s)
 		}

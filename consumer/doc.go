@@ -27,6 +27,10 @@
 // left, or its result is fenced (G5); cancelling Run's context drains (G6), and a clean stop repeats nothing (G7); what is in flight is bounded (G8);
 // undecodable records do not stop a group (G9); Run ends in bounded time (G12), and [Group.Health] says what is wrong (G13).
 //
+// # Exactly once
+//
+// With [HandleTx] what a handler sends, its dead letter and its record's offset are committed in one transaction of the group's, or not at all (G11).
+//
 // # What it does not do
 //
 // It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.

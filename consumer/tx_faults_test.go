@@ -251,20 +251,25 @@ func TestG11OutputThatIsAlwaysRefusedDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTxWorld(t, 1)
 		r := start(t, w.txGroup(func(ctx context.Context, tx *producer.Tx, m *consumer.Message[string]) error {
-			if m.Value == "bad" {
+			switch m.Value {
+			case "bad":
 				return w.out.In(tx).Send(ctx, strings.Repeat("x", 100_000))
+			case "silent": // ends with those before it in its lane
+				return nil
+			case "slow": // runs while the one before it is found to be refused
+				time.Sleep(time.Second)
 			}
 			return w.ship(ctx, tx, m)
 		}))
 		w.put("a=0")
 		w.ended(1)
 		alter(w.world, "shipped", "max.message.bytes", "20000")
-		w.put("a=1", "a=bad", "a=3", "b=bad", "b=5", "6")
-		w.ended(7)
+		w.put("a=1", "a=bad", "a=silent", "a=3", "b=bad", "b=slow", "6")
+		w.ended(8)
 		r.cleanly()
 		got := w.visible()
 		slices.Sort(got)
-		if want := []string{"orders[0]@0", "orders[0]@1", "orders[0]@3", "orders[0]@5", "orders[0]@6"}; !slices.Equal(got, want) {
+		if want := []string{"orders[0]@0", "orders[0]@1", "orders[0]@4", "orders[0]@6", "orders[0]@7"}; !slices.Equal(got, want) {
 			t.Errorf("visible: %q, want %q", got, want)
 		}
 		if dead := w.dead(); len(dead) != 2 {

@@ -32,6 +32,11 @@
 // unknown one is an error with the nearest name. A record that exceeds its topic's max.message.bytes is refused before it is sent, measured without
 // compression.
 //
+// # Transactions
+//
+// [Publisher.In] sends in a transaction: that of a handler of consumer.HandleTx, or one that [Begin] returned. What is sent so is staged, and becomes visible to
+// readers of committed records all at once, or not at all (G11).
+//
 // # What it does not do
 //
 // A batch that a broker refuses because the topic's limit was lowered while the producer

@@ -272,7 +272,7 @@ func TestG11OutputThatIsAlwaysRefusedDies(t *testing.T) {
 		if want := []string{"orders[0]@0", "orders[0]@1", "orders[0]@4", "orders[0]@6", "orders[0]@7"}; !slices.Equal(got, want) {
 			t.Errorf("visible: %q, want %q", got, want)
 		}
-		if dead := w.dead(); len(dead) != 2 {
+		if dead := w.read("orders.g.dlt"); len(dead) != 2 {
 			t.Errorf("%d dead letters, want 2", len(dead))
 		}
 	})

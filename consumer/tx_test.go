@@ -82,16 +82,16 @@ func (w *txWorld) txGroupOn(c sordini.Cluster, h txHandler, opts ...consumer.Opt
 // visible is what a read_committed reader finds in the output topic, in its order.
 func (w *txWorld) visible() (values []string) {
 	w.t.Helper()
-	for _, r := range w.read() {
+	for _, r := range w.read("shipped") {
 		values = append(values, string(r.Value))
 	}
 	return values
 }
 
-// read reads the output topic to its last stable offset, as an independent reader.
-func (w *txWorld) read() (records []*kgo.Record) {
+// read reads partition 0 of a topic to its last stable offset, as an independent reader.
+func (w *txWorld) read(topic string) (records []*kgo.Record) {
 	w.t.Helper()
-	cl, err := w.sdk().NewClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"shipped": {0: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
+	cl, err := w.sdk().NewClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (w *txWorld) tellOutputs() {
 		return
 	}
 	end := int64(0)
-	for _, r := range w.read() {
+	for _, r := range w.read("shipped") {
 		w.history.Record(history.Event{Kind: history.Found, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, ID: consumer.OutputID(r)})
 		end = r.Offset + 1
 	}

@@ -493,7 +493,7 @@ func (x *transactions) judge(batch, of []*staged, failed []txn.Failure) map[*sta
 	for _, f := range failed {
 		if txn.Refused(f.Err) {
 			s := of[f.Index]
-			guilty[s] = cmp.Or(guilty[s], fmt.Errorf("output %d of the handler, to %s: %w", 1, s.outs[0].Record.Topic, f.Err))
+			guilty[s] = cmp.Or(guilty[s], fmt.Errorf("an output of the handler is refused by topic %s: %w", f.Topic, f.Err))
 		}
 	}
 	if len(guilty) < 2 {

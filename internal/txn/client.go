@@ -137,9 +137,10 @@ func (c *Client) Close() {
 	c.cl = nil
 }
 
-// Failure is what became of one output: an error, and which it was.
+// Failure is an output that was not acknowledged: which it is, and why.
 type Failure struct {
 	Index int
+	Topic string
 	Err   error
 }
 
@@ -167,7 +168,7 @@ func (c *Client) Produce(ctx context.Context, outs []Output, placed func(int, *k
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				failed = append(failed, Failure{i, err})
+				failed = append(failed, Failure{i, o.Record.Topic, err})
 			} else if placed != nil {
 				placed(i, r)
 			}

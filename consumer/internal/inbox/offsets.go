@@ -95,7 +95,7 @@ func (ix *Index) Gaps(n int) []ID {
 		if e.state != waits && e.state != due {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(gaps, e.offset, func(g commitmeta.Range, offset int64) int {
+		_, found := slices.BinarySearchFunc(gaps, e.offset, func(g commitmeta.Range, offset int64) int {
 			switch {
 			case g.To <= offset:
 				return -1
@@ -104,7 +104,7 @@ func (ix *Index) Gaps(n int) []ID {
 			}
 			return 0
 		})
-		if _ = i; found {
+		if found {
 			ids = append(ids, id)
 		}
 	}

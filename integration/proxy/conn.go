@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -62,6 +63,10 @@ func (c *conn) reset() {
 // serve runs the connection to its end.
 func (c *conn) serve(upstream string) error {
 	defer c.close()
+	if c.proxy.refuses(c.broker) {
+		c.reset()
+		return nil
+	}
 	up, err := c.proxy.dial(upstream)
 	if err != nil {
 		c.reset() // the broker is down: say so as its machine would
@@ -129,10 +134,16 @@ func (c *conn) fault(queue chan<- pending, frame []byte, h header, req kmsg.Requ
 		return net.ErrClosed
 	case Delay:
 		in.hit()
-		if !c.sleep(in.fault.Delay) {
+		if !c.sleep(in.pause()) {
 			return net.ErrClosed
 		}
 		return c.forward(queue, frame, pending{header: h}, req)
+	case Slow:
+		in.hit()
+		if !c.sleep(transfer(len(frame), in.fault.BytesPerSecond)) {
+			return net.ErrClosed
+		}
+		return c.forward(queue, frame, pending{header: h, fault: in}, req)
 	case Stall:
 		in.hit()
 		_, err := io.Copy(io.Discard, c.client) // until the client gives up
@@ -259,10 +270,16 @@ func (c *conn) deliver(p pending, frame []byte) error {
 			p.fault.hit()
 			return net.ErrClosed
 		case CutResponse:
-			_, _ = c.client.Write(frame[:len(frame)/2])
+			at := len(frame) / 2
+			if n := p.fault.fault.CutAfter; n > 0 {
+				at = min(n, len(frame)-1)
+			}
+			_, _ = c.client.Write(frame[:at])
 			c.close()
 			p.fault.hit()
 			return net.ErrClosed
+		case Slow:
+			return c.trickle(frame, p.fault.fault.BytesPerSecond)
 		case SwallowResponse:
 			p.fault.hit()
 			<-c.gone
@@ -271,6 +288,25 @@ func (c *conn) deliver(p pending, frame []byte) error {
 	}
 	_, err := c.client.Write(frame)
 	return err
+}
+
+// trickle writes to the client at a rate.
+func (c *conn) trickle(frame []byte, rate int) error {
+	for piece := max(1, rate/10); len(frame) > 0; frame = frame[min(piece, len(frame)):] {
+		part := frame[:min(piece, len(frame))]
+		if !c.sleep(transfer(len(part), rate)) {
+			return net.ErrClosed
+		}
+		if _, err := c.client.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transfer is how long bytes take at a rate.
+func transfer(n, bytesPerSecond int) time.Duration {
+	return time.Duration(float64(n) / float64(bytesPerSecond) * float64(time.Second))
 }
 
 // merged adds the partitions that were refused to the broker's answer for the others.

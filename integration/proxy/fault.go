@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -27,11 +28,17 @@ const (
 	CutRequest
 	// Delay forwards after Fault.Delay; what the same connection sends behind it waits as well.
 	Delay
+	// Slow lets request and answer through at Fault.BytesPerSecond; what the same connection says behind them waits as well.
+	Slow
 	// Stall neither forwards nor answers, this and whatever the same connection sends behind it, until the connection ends.
 	Stall
+	// RefuseConnections resets connections as soon as they are made, and leaves requests alone. It is scoped by Broker, Count and Probability only.
+	RefuseConnections
 )
 
-var actionNames = [...]string{"", "refuse", "drop response", "swallow response", "cut response", "cut request", "delay", "stall"}
+var actionNames = [...]string{
+	"", "refuse", "drop response", "swallow response", "cut response", "cut request", "delay", "slow", "stall", "refuse connections",
+}
 
 func (a Action) String() string {
 	if a < 1 || int(a) >= len(actionNames) {
@@ -52,10 +59,16 @@ type Fault struct {
 	Client    string   // the client id; a trailing * stands for any rest; "" for all
 	Broker    int32    // requests to that broker; 0 for all
 
-	Count int // how many requests; 0 for all until it is removed
-	Do    Action
-	Code  int16         // of Refuse: Kafka's error code
-	Delay time.Duration // of Delay
+	Count       int     // how many requests; 0 for all until it is removed
+	Probability float64 // that it happens to a request that matches; 0 is always
+	Seed        uint64  // decides which requests those are, and how long Jitter is
+
+	Do             Action
+	Code           int16         // of Refuse: Kafka's error code
+	Delay          time.Duration // of Delay
+	Jitter         time.Duration // of Delay: for up to so much longer
+	BytesPerSecond int           // of Slow
+	CutAfter       int           // of CutResponse: how many bytes of the answer get through, its size included; half of it when 0
 }
 
 // Injected is a fault at work.
@@ -64,7 +77,8 @@ type Injected struct {
 	proxy *Proxy
 
 	mu      sync.Mutex
-	left    int // requests that it may still match; -1 for all
+	dice    *rand.Rand // of Probability and Jitter
+	left    int        // requests that it may still match; -1 for all
 	hits    int
 	changed chan struct{} // closed at the next hit
 }
@@ -72,8 +86,11 @@ type Injected struct {
 // Inject starts a fault. The first fault in the order of injection that matches a request decides. It returns an error when the fault can not be served:
 // an unknown action, a refusal for a kind of request whose answer it can not make, a topic for one that names none.
 func (p *Proxy) Inject(f Fault) (*Injected, error) {
-	if f.Do < Refuse || f.Do > Stall {
+	if f.Do < Refuse || f.Do > RefuseConnections {
 		return nil, fmt.Errorf("proxy: fault: %s is not known", f.Do)
+	}
+	if f.Do == Slow && f.BytesPerSecond <= 0 {
+		return nil, fmt.Errorf("proxy: fault: a slow link needs its bytes per second")
 	}
 	if f.Topic != "" && f.API != Any && !namesTopics(int16(f.API)) {
 		return nil, fmt.Errorf("proxy: fault: requests of kind %s are not matched by topic; leave Topic empty", kmsg.NameForKey(int16(f.API)))
@@ -86,7 +103,7 @@ func (p *Proxy) Inject(f Fault) (*Injected, error) {
 			return nil, fmt.Errorf("proxy: fault: %w", err)
 		}
 	}
-	in := &Injected{fault: f, proxy: p, left: f.Count, changed: make(chan struct{})}
+	in := &Injected{fault: f, proxy: p, left: f.Count, changed: make(chan struct{}), dice: rand.New(rand.NewPCG(f.Seed, 0x9e0c5))}
 	if f.Count == 0 {
 		in.left = -1
 	}
@@ -140,13 +157,36 @@ func (in *Injected) hit() {
 func (in *Injected) take() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.left == 0 {
+	if in.left == 0 || in.fault.Probability > 0 && in.dice.Float64() >= in.fault.Probability {
 		return false
 	}
 	if in.left > 0 {
 		in.left--
 	}
 	return true
+}
+
+// pause is how long the fault delays a request.
+func (in *Injected) pause() time.Duration {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.fault.Jitter <= 0 {
+		return in.fault.Delay
+	}
+	return in.fault.Delay + time.Duration(in.dice.Int64N(int64(in.fault.Jitter)+1))
+}
+
+// refuses reports whether a connection to the broker is to end at once.
+func (p *Proxy) refuses(broker int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, in := range p.faults {
+		if f := in.fault; f.Do == RefuseConnections && (f.Broker == 0 || f.Broker == broker) && in.take() {
+			in.hit()
+			return true
+		}
+	}
+	return false
 }
 
 // match returns the first fault that matches, nil where none does. names tells which name a topic id stands for.
@@ -174,6 +214,8 @@ func (p *Proxy) forget(in *Injected) {
 
 func (f Fault) matches(h header, req kmsg.Request, broker int32, names map[[16]byte]string) bool {
 	switch {
+	case f.Do == RefuseConnections:
+		return false
 	case f.API != Any && h.api != int16(f.API), f.Broker != 0 && broker != f.Broker, f.Client != "" && !matchesName(f.Client, h.client):
 		return false
 	case f.Group != "" && (req == nil || groupOf(req) != f.Group):

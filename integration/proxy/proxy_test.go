@@ -2,11 +2,14 @@ package proxy_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +61,11 @@ func claims(t *testing.T, addrs []string) {
 		"CutRequestIsSentAgain":                 func(t *testing.T, r *rig) { lostRequestIsSentAgain(t, r, proxy.CutRequest) },
 		"StalledRequestIsSentAgain":             func(t *testing.T, r *rig) { lostRequestIsSentAgain(t, r, proxy.Stall) },
 		"DelayHoldsTheRequest":                  delayHoldsTheRequest,
+		"JitterHoldsTheRequest":                 jitterHoldsTheRequest,
+		"SlowLinkTakesItsTime":                  slowLinkTakesItsTime,
+		"AnswerIsCutAtItsByte":                  answerIsCutAtItsByte,
+		"RefusedConnectionIsMadeAgain":          refusedConnectionIsMadeAgain,
+		"ChanceFollowsItsSeed":                  chanceFollowsItsSeed,
 		"DroppedClientConnectsAgain":            droppedClientConnectsAgain,
 		"FaultMatchesByClientAndBroker":         faultMatchesByClientAndBroker,
 		"CommitIsRefusedByGroup":                commitIsRefusedByGroup,
@@ -304,6 +312,102 @@ func delayHoldsTheRequest(t *testing.T, r *rig) {
 	}
 	if took := time.Since(began); took < 400*time.Millisecond || in.Hits() != 1 {
 		t.Errorf("%s and %d hits, want at least 400 ms and 1", took, in.Hits())
+	}
+}
+
+func incompressible(n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(rand.Text())
+	}
+	return b.String()[:n]
+}
+
+func jitterHoldsTheRequest(t *testing.T, r *rig) {
+	cl := r.client(t)
+	in := r.inject(t, proxy.Fault{
+		API: kmsg.Produce, Topic: r.topic, Partition: 0, Count: 5, Seed: 7, Do: proxy.Delay, Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond,
+	})
+	began := time.Now()
+	for range 5 {
+		if err := send(t, cl, 0, "a"); err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took < 100*time.Millisecond || in.Hits() != 5 {
+		t.Errorf("%s and %d hits, want at least 100 ms and 5", took, in.Hits())
+	}
+}
+
+func slowLinkTakesItsTime(t *testing.T, r *rig) {
+	if _, err := r.Inject(proxy.Fault{API: proxy.Any, Do: proxy.Slow}); err == nil {
+		t.Error("a slow link without a rate was taken")
+	}
+	cl := r.client(t)
+	if err := send(t, cl, 0, "a"); err != nil {
+		t.Fatal(err)
+	}
+	in := r.inject(t, proxy.Fault{API: kmsg.Produce, Topic: r.topic, Partition: 0, Count: 1, Do: proxy.Slow, BytesPerSecond: 4 << 10})
+	began := time.Now()
+	if err := send(t, cl, 0, incompressible(2<<10)); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < 450*time.Millisecond || in.Hits() != 1 {
+		t.Errorf("2 KiB at 4 KiB/s took %s with %d hits", took, in.Hits())
+	}
+}
+
+// answerIsCutAtItsByte: as many bytes of the answer arrive as were asked for, and the connection ends.
+func answerIsCutAtItsByte(t *testing.T, r *rig) {
+	nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	in := r.inject(t, proxy.Fault{API: kmsg.ApiVersions, Count: 1, Do: proxy.CutResponse, CutAfter: 6})
+	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID("raw")).AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), 1)
+	if _, err := nc.Write(request); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(nc)
+	if len(got) != 6 || in.Hits() != 1 {
+		t.Errorf("%d bytes and %d hits, want 6 and 1 (%v)", len(got), in.Hits(), err)
+	}
+}
+
+func refusedConnectionIsMadeAgain(t *testing.T, r *rig) {
+	in := r.inject(t, proxy.Fault{API: proxy.Any, Count: 3, Do: proxy.RefuseConnections})
+	cl := r.client(t)
+	if err := send(t, cl, 0, "a"); err != nil {
+		t.Error(err)
+	}
+	r.wait(t, in, 3)
+	r.wantLog(t, "a")
+}
+
+// chanceFollowsItsSeed: of 20 sends the same ones meet a fault with the same seed.
+func chanceFollowsItsSeed(t *testing.T, r *rig) {
+	cl := r.client(t)
+	met := func(seed uint64) (which []int) {
+		in := r.inject(t, proxy.Fault{API: kmsg.Produce, Topic: r.topic, Partition: 0, Probability: 0.5, Seed: seed, Do: proxy.Delay})
+		defer in.Remove()
+		for i := range 20 {
+			before := in.Hits()
+			if err := send(t, cl, 0, "a"); err != nil {
+				t.Fatal(err)
+			}
+			if in.Hits() > before {
+				which = append(which, i)
+			}
+		}
+		return which
+	}
+	first := met(1)
+	if again := met(1); len(first) == 0 || len(first) == 20 || !slices.Equal(first, again) {
+		t.Errorf("with one seed it met %v, then %v", first, again)
+	}
+	if other := met(2); slices.Equal(first, other) {
+		t.Errorf("with another seed it met %v as well", other)
 	}
 }
 

@@ -117,7 +117,7 @@ func (c *Cluster) moveLeader(ctx context.Context, topic string, partition, to in
 			return nil
 		}
 		if serr := sleep(ctx, 100*time.Millisecond); serr != nil { // a replica that has just come back needs a moment to be in sync
-			return errors.Join(serr, err)
+			return fmt.Errorf("%s[%d]: %w", topic, partition, errors.Join(serr, err))
 		}
 	}
 }
@@ -171,14 +171,35 @@ func (a *adminClient) electPreferred(ctx context.Context, topic string, partitio
 	return nil
 }
 
+// coordination is one of the two kinds of coordinator: what FindCoordinator calls it, and the topic whose leaders they are.
+type coordination struct {
+	what  string
+	kind  int8
+	topic string
+}
+
+var (
+	ofGroup       = coordination{"group", 0, "__consumer_offsets"}
+	ofTransaction = coordination{"transactional id", 1, "__transaction_state"}
+)
+
 // Coordinator returns the id of the broker that coordinates the group.
 func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) {
+	return c.coordinator(ctx, ofGroup, group)
+}
+
+// TxnCoordinator returns the id of the broker that coordinates the transactions of a transactional id.
+func (c *Cluster) TxnCoordinator(ctx context.Context, transactionalID string) (int32, error) {
+	return c.coordinator(ctx, ofTransaction, transactionalID)
+}
+
+func (c *Cluster) coordinator(ctx context.Context, of coordination, key string) (int32, error) {
 	a, err := c.adminClient()
 	if err != nil {
 		return 0, err
 	}
 	req := kmsg.NewPtrFindCoordinatorRequest()
-	req.CoordinatorKey, req.CoordinatorKeys = group, []string{group}
+	req.CoordinatorKey, req.CoordinatorKeys, req.CoordinatorType = key, []string{key}, of.kind
 	resp, err := req.RequestWith(ctx, a.Client)
 	if err == nil && len(resp.Coordinators) == 1 {
 		if err = kerr.ErrorForCode(resp.Coordinators[0].ErrorCode); err == nil {
@@ -190,32 +211,40 @@ func (c *Cluster) Coordinator(ctx context.Context, group string) (int32, error) 
 			return resp.NodeID, nil
 		}
 	}
-	return 0, fmt.Errorf("coordinator of group %q: %w", group, err)
+	return 0, fmt.Errorf("coordinator of %s %q: %w", of.what, key, err)
 }
 
 // MoveCoordinator makes broker to the coordinator of the group, by moving the leader of the group's partition of __consumer_offsets, and returns once the
 // brokers say so.
 func (c *Cluster) MoveCoordinator(ctx context.Context, group string, to int32) error {
-	if err := c.moveCoordinator(ctx, group, to); err != nil {
-		return fmt.Errorf("move the coordinator of group %q to broker %d: %w", group, to, err)
+	return c.moveCoordinatorOf(ctx, ofGroup, group, to)
+}
+
+// MoveTxnCoordinator is MoveCoordinator for the transactions of a transactional id, which has a partition of __transaction_state.
+func (c *Cluster) MoveTxnCoordinator(ctx context.Context, transactionalID string, to int32) error {
+	return c.moveCoordinatorOf(ctx, ofTransaction, transactionalID, to)
+}
+
+func (c *Cluster) moveCoordinatorOf(ctx context.Context, of coordination, key string, to int32) error {
+	if err := c.moveCoordinator(ctx, of, key, to); err != nil {
+		return fmt.Errorf("move the coordinator of %s %q to broker %d: %w", of.what, key, to, err)
 	}
 	return nil
 }
 
-func (c *Cluster) moveCoordinator(ctx context.Context, group string, to int32) error {
+func (c *Cluster) moveCoordinator(ctx context.Context, of coordination, key string, to int32) error {
 	a, err := c.adminClient()
 	if err != nil {
 		return err
 	}
-	const topic = "__consumer_offsets"
 	partitions := 0
 	for partitions == 0 { // the first look for a coordinator creates the topic, and is refused until it is there
-		if _, err := c.Coordinator(ctx, group); err != nil && !kerr.IsRetriable(err) {
+		if _, err := c.coordinator(ctx, of, key); err != nil && !kerr.IsRetriable(err) {
 			return err
 		}
 		req := kmsg.NewPtrMetadataRequest()
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(topic)
+		t.Topic = kmsg.StringPtr(of.topic)
 		req.Topics = append(req.Topics, t)
 		resp, err := req.RequestWith(ctx, a.Client)
 		if err != nil {
@@ -228,15 +257,16 @@ func (c *Cluster) moveCoordinator(ctx context.Context, group string, to int32) e
 			return err
 		}
 	}
-	if err := c.moveLeader(ctx, topic, groupPartition(group, partitions), to); err != nil {
+	if err := c.moveLeader(ctx, of.topic, hashPartition(key, partitions), to); err != nil {
 		return err
 	}
 	for {
-		if id, err := c.Coordinator(ctx, group); err == nil && id == to {
+		id, err := c.coordinator(ctx, of, key)
+		if err == nil && id == to {
 			return nil
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return err
+		if serr := sleep(ctx, 50*time.Millisecond); serr != nil {
+			return fmt.Errorf("its partition is led there, the coordinator is broker %d: %w", id, errors.Join(serr, err))
 		}
 	}
 }
@@ -250,10 +280,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// groupPartition is org.apache.kafka.common.utils.Utils.abs(groupId.hashCode()) % partitions, for group names in ASCII.
-func groupPartition(group string, partitions int) int32 {
+// hashPartition is org.apache.kafka.common.utils.Utils.abs(groupId.hashCode()) % partitions, for keys in ASCII.
+func hashPartition(key string, partitions int) int32 {
 	var h int32
-	for _, r := range group {
+	for _, r := range key {
 		h = h*31 + r
 	}
 	return (h & 0x7fffffff) % int32(partitions)

@@ -27,8 +27,8 @@ func TestChaos(t *testing.T) {
 	if !virtual {
 		t.Parallel()
 		c.Calm = 200 * time.Millisecond
-		c.Run(t, reference(t, 2*time.Minute))
+		c.Run(t, onBrokers(t, 2*time.Minute))
 		return
 	}
-	synctest.Test(t, func(t *testing.T) { c.Run(t, reference(t, time.Hour)) })
+	synctest.Test(t, func(t *testing.T) { c.Run(t, onBrokers(t, time.Hour)) })
 }

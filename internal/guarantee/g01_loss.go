@@ -162,7 +162,7 @@ func killedMemberTakesNothing(sc *scene) {
 	}
 	src.sendAll(tp, items...)
 	sc.awaitAt(hold, 3)
-	sc.await("most to have ended", func(t *tally) bool { return len(t.group(group).ended) > 60 })
+	sc.await("most to have ended", func(t *tally) bool { return t.group(group).ended > 60 })
 	victim.kill()
 	hold.release()
 	sc.member(group, []*topic{tp}, func(ctx context.Context, m *consumer.Message[Item]) error {
@@ -211,7 +211,7 @@ func deadLetterWithLostAnswer(sc *scene) {
 	sc.awaitAllEnded(group, tp)
 	sc.awaitCommitted(group, tp)
 	sc.look(func(t *tally) {
-		if got := t.group(group).ends[place{tp.Name, 0, 1}]; got != 1 {
+		if got := t.group(group).record(place{tp.Name, 0, 0}, 1).ends; got != 1 {
 			sc.t.Errorf("the record ended %d times, want once", got)
 		}
 	})
@@ -234,7 +234,7 @@ func whatRetentionTookIsCounted(sc *scene) {
 	second := sc.member(group, []*topic{tp}, standard)
 	src.sendAll(tp, sc.items(5, 5, "")...)
 	sc.await("what is left to end", func(t *tally) bool {
-		return len(t.group(group).ended) == 40 // 20 of the first life, 20 that were not taken
+		return t.group(group).ended == 40 // 20 of the first life, 20 that were not taken
 	})
 	second.stop()
 	sc.look(func(t *tally) {

@@ -52,7 +52,7 @@ func commitWaitsForDeadLetter(sc *scene) {
 	src.sendAll(tp, sc.item("bad", "permanent"))
 	src.sendAll(tp, sc.items(10, 10, "")...)
 	sc.awaitHits(slow, 1)
-	sc.await("the others to end", func(t *tally) bool { return len(t.group(group).ended) == 10 })
+	sc.await("the others to end", func(t *tally) bool { return t.group(group).ended == 10 })
 	sc.hold(time.Second) // several commit intervals
 	if got := sc.committed(group, tp)[0]; got > 0 {
 		sc.t.Errorf("committed %d before the dead letter of offset 0 was acknowledged", got)

@@ -29,7 +29,7 @@ func stuckKeyDelaysNoOther(sc *scene) {
 	src.sendAll(tp, sc.item("k0", ""))
 	sc.awaitAt(stuck, 1)
 	src.sendAll(tp, sc.items(500, 100, "")...) // five of them k0's
-	sc.await("every other key's records to end", func(t *tally) bool { return len(t.group(group).ended) == 495 })
+	sc.await("every other key's records to end", func(t *tally) bool { return t.group(group).ended == 495 })
 	stuck.release()
 	sc.awaitAllEnded(group, tp)
 	sc.awaitCommitted(group, tp)
@@ -48,7 +48,7 @@ func stuckNullKeyDelaysNoOther(sc *scene) {
 	src := sc.source()
 	src.sendAll(tp, sc.item("", "stick"))
 	src.sendAll(tp, sc.items(100, 1, "")...)
-	sc.await("the others to end", func(t *tally) bool { return len(t.group(group).ended) == 100 })
+	sc.await("the others to end", func(t *tally) bool { return t.group(group).ended == 100 })
 	stuck.release()
 	sc.awaitAllEnded(group, tp)
 }
@@ -70,7 +70,7 @@ func waitingRetriesHoldNoWorker(sc *scene) {
 		items[i].Key = "other-" + items[i].Key
 	}
 	src.sendAll(tp, items...)
-	sc.await("the other keys' records to end", func(t *tally) bool { return len(t.group(group).ended) >= 200 })
+	sc.await("the other keys' records to end", func(t *tally) bool { return t.group(group).ended >= 200 })
 	if took := sinceFirst(sc.log.Events(), history.AttemptEnd); took >= wait {
 		sc.t.Errorf("the other keys' records ended %s after the first failure; waiting retries held the workers", took)
 	}

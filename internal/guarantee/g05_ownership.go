@@ -37,11 +37,11 @@ func revocationWaitsForHandlers(sc *scene) {
 	sc.awaitAllEnded(group, tp)
 	sc.awaitCommitted(group, tp)
 	sc.look(func(t *tally) {
-		for at, n := range t.group(group).attempts {
-			if n != 1 {
-				sc.t.Errorf("%v was handled %d times though every handler ended before the revocation did", at, n)
+		t.group(group).each(func(at place, r recordTally) {
+			if r.attempts != 1 {
+				sc.t.Errorf("%v was handled %d times though every handler ended before the revocation did", at, r.attempts)
 			}
-		}
+		})
 	})
 }
 

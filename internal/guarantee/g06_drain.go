@@ -32,8 +32,10 @@ func drainLetsHandlersFinish(sc *scene) {
 	}
 	sc.look(func(t *tally) {
 		g := t.group(group)
-		if len(g.attempts) != 4 || g.count(history.Handled) != 4 {
-			sc.t.Errorf("%d attempts and %d handled, want the 4 that ran when the drain began", len(g.attempts), g.count(history.Handled))
+		started := 0
+		g.each(func(place, recordTally) { started++ })
+		if started != 4 || g.count(history.Handled) != 4 {
+			sc.t.Errorf("%d started and %d handled, want the 4 that ran when the drain began", started, g.count(history.Handled))
 		}
 	})
 	if got := sc.committed(group, tp)[0]; got != 4 {
@@ -107,7 +109,7 @@ func waitingRetrySurvivesTheStop(sc *scene) {
 	})
 	src := sc.source()
 	src.sendAll(tp, sc.item("a", "later"), sc.item("b", ""), sc.item("a", ""))
-	sc.await("the other key to end", func(t *tally) bool { return len(t.group(group).ended) == 1 })
+	sc.await("the other key to end", func(t *tally) bool { return t.group(group).ended == 1 })
 	sc.bounded("Run with a retry that is due in 10 s", 8*time.Second, func() {
 		m.drain()
 		if err := m.wait(); err != nil {

@@ -19,17 +19,17 @@ func cleanStopRepeatsNothing(sc *scene) {
 		items := sc.items(50, 10, "")
 		items[3].Do, items[20].Do = "fail:1", "permanent"
 		src.sendAll(tp, items...)
-		sc.await("some to end", func(t *tally) bool { return len(t.group(group).ended) >= 20 })
+		sc.await("some to end", func(t *tally) bool { return t.group(group).ended >= 20 })
 		m.stop() // in the middle of it
 	}
 	sc.member(group, []*topic{tp}, standard, quick(2))
 	sc.awaitAllEnded(group, tp)
 	sc.look(func(t *tally) {
-		for at, n := range t.group(group).ends {
-			if n != 1 {
-				sc.t.Errorf("%v ended %d times over clean stops", at, n)
+		t.group(group).each(func(at place, r recordTally) {
+			if r.ends != 1 {
+				sc.t.Errorf("%v ended %d times over clean stops", at, r.ends)
 			}
-		}
+		})
 	})
 }
 
@@ -52,14 +52,14 @@ func crashRepeatsOnlyWhatWasInFlight(sc *scene) {
 	sc.awaitAllEnded(group, tp)
 	sc.awaitCommitted(group, tp)
 	sc.look(func(t *tally) {
-		for at, n := range t.group(group).attempts {
-			want := 1
+		t.group(group).each(func(at place, r recordTally) {
+			want := uint16(1)
 			if at.offset == 0 {
 				want = 2
 			}
-			if n != want {
-				sc.t.Errorf("offset %d was handled %d times, want %d", at.offset, n, want)
+			if r.attempts != want {
+				sc.t.Errorf("offset %d was handled %d times, want %d", at.offset, r.attempts, want)
 			}
-		}
+		})
 	})
 }

@@ -95,7 +95,7 @@ func registryAwayIsNotPoison(sc *scene) {
 	sc.member(group, []*topic{handled}, standard, quick(1)) // it uses its retries up many times over
 	sc.poll("the registry to be asked for each record several times", func() bool { return asked.Load() >= 60 })
 	sc.look(func(t *tally) {
-		if n := len(t.group(group).ended); n != 0 {
+		if n := t.group(group).ended; n != 0 {
 			sc.t.Errorf("%d records ended while the registry was away", n)
 		}
 	})

@@ -59,6 +59,13 @@ func (n *network) connect(ctx context.Context, network, address string) (net.Con
 func (n *network) cut() {
 	n.mu.Lock()
 	n.isCut = true
+	n.mu.Unlock()
+	n.drop()
+}
+
+// drop ends every connection.
+func (n *network) drop() {
+	n.mu.Lock()
 	conns := n.conns
 	n.conns = map[*trackedConn]struct{}{}
 	n.mu.Unlock()

@@ -107,7 +107,7 @@ func laterRecordEndsFirst(sc *scene) {
 	}, consumer.DrainTimeout(time.Second))
 	src := sc.source()
 	src.sendAll(tp, sc.item("slow", ""), sc.item("fast", ""))
-	sc.await("the later record to end", func(t *tally) bool { return len(t.group(group).ended) == 1 })
+	sc.await("the later record to end", func(t *tally) bool { return t.group(group).ended == 1 })
 	sc.bounded("Run with a handler in flight", 6*time.Second, func() {
 		m.drain()
 		if err := m.wait(); !errors.Is(err, consumer.ErrUndrained) {

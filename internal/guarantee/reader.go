@@ -26,7 +26,7 @@ type found struct {
 }
 
 // read reads topics from their start to their end with a plain franz-go client, and nothing of the SDK, and records what it found.
-func (sc *scene) read(topics ...string) []found {
+func (sc *scene) read(topics ...string) {
 	sc.t.Helper()
 	ctx, cancel := sc.patience()
 	defer cancel()
@@ -41,23 +41,23 @@ func (sc *scene) read(topics ...string) []found {
 			left++
 		}
 	}
-	var all []found
 	if left > 0 {
-		all = sc.readUntil(ctx, positions, ends, left)
+		sc.readUntil(ctx, positions, ends, left)
 	}
 	for at, end := range ends {
 		if starts[at] < end {
 			sc.log.Record(history.Event{Kind: history.Scanned, Topic: at.topic, Partition: at.partition, Ranges: []history.Range{{From: starts[at], To: end}}})
 		}
 	}
-	return all
 }
 
-func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]kgo.Offset, ends map[place]int64, left int) (all []found) {
+func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]kgo.Offset, ends map[place]int64, left int) {
 	sc.t.Helper()
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(sc.target.Direct.Brokers...), kgo.ClientID("independent-reader"), kgo.ConsumePartitions(positions),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond), kgo.KeepControlRecords(), dialer(sc.target.Direct.Dial),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.KeepControlRecords(), // a transaction's end is the last of its partition
+		dialer(sc.target.Direct.Dial),
 	)
 	if err != nil {
 		sc.t.Fatalf("independent reader: %v", err)
@@ -80,11 +80,12 @@ func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]k
 				return // the end of a transaction, which may be the last there is
 			}
 			f := understand(r)
-			all = append(all, f)
 			sc.log.Record(f.event())
+			if sc.inspect != nil {
+				sc.inspect(f)
+			}
 		})
 	}
-	return all
 }
 
 // understand reads who the record is: of a dead letter, from its headers.
@@ -274,11 +275,7 @@ func (sc *scene) judge() {
 		topics[name] = true
 	}
 	if len(topics) > 0 {
-		for _, f := range sc.read(slices.Sorted(maps.Keys(topics))...) {
-			if sc.inspect != nil {
-				sc.inspect(f)
-			}
-		}
+		sc.read(slices.Sorted(maps.Keys(topics))...)
 	}
 	report := history.Check(sc.log.Events(), sc.judgement)
 	if err := report.Err(); err != nil {

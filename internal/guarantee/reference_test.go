@@ -2,9 +2,7 @@ package guarantee_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
-	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,9 +10,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/internal/guarantee"
+	"github.com/sordini-go/sordini/internal/guarantee/reference"
 )
 
 func TestMain(m *testing.M) {
@@ -39,9 +37,9 @@ func onReference(t *testing.T, name string) {
 		wg.Go(func() {
 			t.Run(s.Name, func(t *testing.T) {
 				if virtual || !s.BrokersFail() {
-					synctest.Test(t, func(t *testing.T) { s.Run(t, reference(t, 10*time.Minute)) })
+					synctest.Test(t, func(t *testing.T) { s.Run(t, onBrokers(t, 10*time.Minute)) })
 				} else {
-					s.Run(t, reference(t, time.Minute))
+					s.Run(t, onBrokers(t, time.Minute))
 				}
 			})
 		})
@@ -49,8 +47,8 @@ func onReference(t *testing.T, name string) {
 	wg.Wait()
 }
 
-// reference starts three brokers in memory.
-func reference(t *testing.T, patience time.Duration) *guarantee.Target {
+// onBrokers starts three brokers in memory.
+func onBrokers(t *testing.T, patience time.Duration) *guarantee.Target {
 	t.Helper()
 	c, err := broker.Start(broker.Config{Brokers: 3, Network: broker.NewNetwork()})
 	if err != nil {
@@ -66,91 +64,7 @@ func reference(t *testing.T, patience time.Duration) *guarantee.Target {
 			t.Error(err)
 		}
 	})
-	cluster := sordini.Cluster{Brokers: c.Addrs(), Dial: c.Dial}
-	return &guarantee.Target{
-		Kind: guarantee.Reference, Brokers: 3, Cluster: cluster, Direct: cluster, Faults: &referenceFaults{c: c}, Patience: patience,
-	}
-}
-
-// referenceFaults gives the suite the reference broker's own faults.
-type referenceFaults struct{ c *broker.Cluster }
-
-func (f *referenceFaults) Inject(fault guarantee.Fault) (guarantee.Injected, error) {
-	b := broker.Fault{API: broker.API(fault.API) + 1, Topic: fault.Topic, ClientID: fault.Client, Count: fault.Count}
-	if fault.Topic != "" && fault.Partition != guarantee.Any {
-		b.Partitions = []int32{fault.Partition}
-	}
-	switch fault.Do {
-	case guarantee.Refuse:
-		b.Fail = fault.Code
-	case guarantee.DropResponse:
-		b.DropResponse = true
-	case guarantee.CutResponse:
-		b.CutResponse = true
-	case guarantee.Delay:
-		b.Delay = fault.Delay
-	case guarantee.Stall:
-		b.Stall = true
-	default:
-		return nil, fmt.Errorf("the reference broker has no fault of kind %d", fault.Do)
-	}
-	in, err := f.c.Inject(b)
-	if err != nil {
-		return nil, err // not a nil *broker.Injected in an interface
-	}
-	return in, nil
-}
-
-func (f *referenceFaults) Kill(_ context.Context, id int32) error  { return f.c.KillBroker(id) }
-func (f *referenceFaults) Stop(_ context.Context, id int32) error  { return f.c.StopBroker(id) }
-func (f *referenceFaults) Start(_ context.Context, id int32) error { return f.c.StartBroker(id) }
-func (f *referenceFaults) Pause(_ context.Context, id int32) error { return f.c.PauseBroker(id) }
-func (f *referenceFaults) Resume(_ context.Context, id int32) error {
-	return f.c.ResumeBroker(id)
-}
-
-func (f *referenceFaults) Leader(_ context.Context, topic string, partition int32) (int32, error) {
-	id, _ := f.c.Leader(topic, partition)
-	return id, nil
-}
-
-func (f *referenceFaults) Coordinator(_ context.Context, group string) (int32, error) {
-	return f.c.Coordinator(group), nil
-}
-
-func (f *referenceFaults) MoveLeader(_ context.Context, topic string, partition, to int32) error {
-	return f.c.MoveLeader(topic, partition, to)
-}
-
-func (f *referenceFaults) MoveCoordinator(_ context.Context, group string, to int32) error {
-	return f.c.MoveCoordinator(group, to)
-}
-
-var _ guarantee.ReplicaFaults = (*referenceFaults)(nil)
-
-func (f *referenceFaults) ShrinkISR(_ context.Context, topic string, partition int32) error {
-	leader, _ := f.c.Leader(topic, partition)
-	var followers []int32
-	for id := range int32(3) {
-		if id+1 != leader {
-			followers = append(followers, id+1)
-		}
-	}
-	return f.c.ShrinkISR(topic, partition, followers...)
-}
-
-func (f *referenceFaults) RestoreISR(_ context.Context, topic string, partition int32) error {
-	return f.c.RestoreISR(topic, partition)
-}
-
-func (f *referenceFaults) StartLosing(_ context.Context, id int32) error {
-	return f.c.StartBroker(id, broker.LoseUnreplicated())
-}
-func (f *referenceFaults) FillDisk(_ context.Context, id int32) error { return f.c.FillDisk(id) }
-func (f *referenceFaults) FreeDisk(_ context.Context, id int32) error { return f.c.FreeDisk(id) }
-
-func (f *referenceFaults) SkewClock(_ context.Context, id int32, by time.Duration) error {
-	return f.c.SkewClock(id, by)
+	return reference.Target(c, 3, patience)
 }
 
 func TestG1NoLoss(t *testing.T)       { onReference(t, "G1") }

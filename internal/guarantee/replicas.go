@@ -12,16 +12,13 @@ import (
 
 // replicas are the scenarios that do to replicas what nobody can do to a real cluster from outside.
 var replicas = []Scenario{
-	{Guarantee: "G1", Name: "LeaderThatLosesItsTailTakesNothing", Targets: Reference, Verbs: []Verb{KillBroker, LoseTail}, Alone: true,
-		Why: "what a machine's disk has lost is not Kafka's to say", body: leaderLosesItsTail},
-	{Guarantee: "G1", Name: "FullDiskTakesNothing", Targets: Reference, Verbs: []Verb{KillBroker, FillDisk}, Alone: true,
-		Why: "Kafka's data is in a directory of the machine's one disk", body: fullDiskTakesNothing},
-	{Guarantee: "G1", Name: "WrongClockTakesNothing", Targets: Reference, Verbs: []Verb{SkewClock}, Alone: true,
-		Why: "Kafka's brokers have the machine's clock", body: wrongClockTakesNothing},
-	{Guarantee: "G2", Name: "DeadLetterWaitsForReplicas", Targets: Reference, Verbs: []Verb{ShrinkISR},
-		Why: "two hung brokers of three take the quorum with them that would shrink the ISR", body: deadLetterWaitsForReplicas},
-	{Guarantee: "G10", Name: "ShrunkISRAcknowledgesNothing", Targets: Reference, Verbs: []Verb{ShrinkISR},
-		Why: "two hung brokers of three take the quorum with them that would shrink the ISR", body: shrunkISRAcknowledgesNothing},
+	{Guarantee: "G1", Name: "LeaderThatLosesItsTailTakesNothing", Targets: Reference, Verbs: []Verb{KillBroker, LoseTail}, Alone: true, body: leaderLosesItsTail},
+	{Guarantee: "G1", Name: "FullDiskTakesNothing", Targets: Reference, Verbs: []Verb{KillBroker, FillDisk}, Alone: true, body: fullDiskTakesNothing},
+	{Guarantee: "G1", Name: "WrongClockTakesNothing", Targets: Reference, Verbs: []Verb{SkewClock}, Alone: true, body: wrongClockTakesNothing},
+	{Guarantee: "G2", Name: "DeadLetterWaitsForReplicas", Targets: Reference, Verbs: []Verb{ShrinkISR}, body: deadLetterWaitsForReplicas},
+	{Guarantee: "G10", Name: "ShrunkISRAcknowledgesNothing", Targets: Reference, Verbs: []Verb{ShrinkISR}, body: shrunkISRAcknowledgesNothing},
+	{Guarantee: "G10", Name: "HeldReplicationAcknowledgesNothing", Targets: Reference, Verbs: []Verb{HoldReplication}, Alone: true,
+		body: heldReplicationAcknowledgesNothing},
 }
 
 // replicaFaults are the target's.
@@ -158,4 +155,36 @@ func shrunkISRAcknowledgesNothing(sc *scene) {
 	wait()
 	src.sendAll(tp, sc.item("a", ""))
 	src.close()
+}
+
+// heldReplicationAcknowledgesNothing: the followers are in sync and do not fetch. A send waits for them, and is not acknowledged before they go on.
+func heldReplicationAcknowledgesNothing(sc *scene) {
+	tp, group := sc.topic(1), sc.group("billing")
+	sc.member(group, []*topic{tp}, standard, quick(2))
+	src := sc.source()
+	src.sendAll(tp, sc.item("a", ""))
+	sc.awaitCommitted(group, tp)
+	leader := sc.leader(tp, 0)
+	release := func() {
+		for id := range int32(sc.target.Brokers) {
+			_ = sc.replicaFaults().ReleaseReplication(sc.ctx, id+1) // it was there before
+		}
+	}
+	sc.repair(release)
+	for id := range int32(sc.target.Brokers) {
+		if id+1 != leader {
+			sc.do("hold replication", func(ctx context.Context) error { return sc.replicaFaults().HoldReplication(ctx, id+1) })
+		}
+	}
+	wait := sc.sending(src, tp, sc.items(10, 2, "fail:1"))
+	sc.hold(2 * time.Second)
+	sc.look(func(t *tally) {
+		if t.accepted != 1 || t.group(group).ended != 1 {
+			sc.t.Errorf("%d records acknowledged and %d handled while nobody follows, want the 1 from before", t.accepted, t.group(group).ended)
+		}
+	})
+	release()
+	wait()
+	sc.awaitAllEnded(group, tp)
+	sc.awaitCommitted(group, tp)
 }

@@ -1,17 +1,22 @@
 package guarantee_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/sordini-go/sordini/internal/guarantee"
 )
 
-// TestEveryScenarioRunsOnBothClusters: a scenario that one of them can not run shows the guarantee for the other only, and says why.
+// TestEveryScenarioRunsOnBothClusters: one that runs on the reference broker alone has a verb that Apache Kafka can not serve.
 func TestEveryScenarioRunsOnBothClusters(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range guarantee.Scenarios("", guarantee.Reference|guarantee.Kafka) {
-		if s.Targets != guarantee.Reference|guarantee.Kafka && (s.Targets != guarantee.Reference || s.Why == "") {
-			t.Errorf("%s/%s runs on %s only", s.Guarantee, s.Name, s.Targets)
+		want := guarantee.Reference | guarantee.Kafka
+		if slices.ContainsFunc(s.Verbs, func(v guarantee.Verb) bool { return guarantee.Unserved[v] != "" }) {
+			want = guarantee.Reference
+		}
+		if s.Targets != want {
+			t.Errorf("%s/%s runs on %s, want %s", s.Guarantee, s.Name, s.Targets, want)
 		}
 		if names[s.Name] {
 			t.Errorf("there are two scenarios %s", s.Name)
@@ -21,6 +26,18 @@ func TestEveryScenarioRunsOnBothClusters(t *testing.T) {
 	for _, g := range guarantee.Guarantees {
 		if len(guarantee.Scenarios(g, guarantee.Reference)) == 0 {
 			t.Errorf("%s has no scenario", g)
+		}
+	}
+}
+
+// TestEveryVerbHasAScenario: on every cluster that serves it.
+func TestEveryVerbHasAScenario(t *testing.T) {
+	for _, v := range guarantee.Verbs {
+		for _, kind := range []guarantee.Kind{guarantee.Reference, guarantee.Kafka} {
+			has := slices.ContainsFunc(guarantee.Scenarios("", kind), func(s guarantee.Scenario) bool { return slices.Contains(s.Verbs, v) })
+			if want := kind == guarantee.Reference || guarantee.Unserved[v] == ""; has != want {
+				t.Errorf("a scenario of %s that can %s: %v, want %v", kind, v, has, want)
+			}
 		}
 	}
 }

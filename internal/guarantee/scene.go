@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,7 +20,7 @@ import (
 
 // scene is one run of a scenario: its topics, services and history.
 type scene struct {
-	t      *testing.T
+	t      T
 	target *Target
 	ctx    context.Context // ends with the test
 	unique string          // in the names of topics and groups: the cluster may serve other scenarios
@@ -54,7 +53,7 @@ type Item struct {
 	Do  string `json:"do,omitempty"` // what the standard handler makes of it
 }
 
-func newScene(t *testing.T, target *Target) *scene {
+func newScene(t T, target *Target) *scene {
 	t.Helper()
 	sc := &scene{t: t, target: target, ctx: t.Context(), tally: newTally(), output: &tail{}, unique: strings.ToLower(rand.Text()[:6])}
 	sc.log = &history.Log{Sink: sc.tally}
@@ -198,7 +197,7 @@ func (sc *scene) hold(d time.Duration) {
 // inject starts a fault that ends with the scene at the latest.
 func (sc *scene) inject(f Fault) Injected {
 	sc.t.Helper()
-	in, err := sc.target.Faults.Inject(f)
+	in, err := sc.target.Faults.Inject(sc.seeded(f))
 	if err != nil {
 		sc.t.Fatalf("inject a fault: %v", err)
 	}

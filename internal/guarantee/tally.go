@@ -3,6 +3,7 @@ package guarantee
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -22,8 +23,8 @@ type tally struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed at the next event when somebody waits
 	waiting  bool
-	accepted map[place]string // record to ID
-	ends     map[place]int64  // by topic and partition (offset 0): one past the last accepted record
+	accepted int
+	logs     map[place][]bool // by topic and partition (offset 0): which offsets were accepted; as long as the last of them says
 	groups   map[string]*groupTally
 	lives    map[string]*history.Event // the end of each member's run
 	draining map[string]bool           // members whose drain has started
@@ -31,11 +32,10 @@ type tally struct {
 
 // groupTally is what one group did.
 type groupTally struct {
-	missing   map[string]int            // by topic: accepted records that have not ended
-	ended     map[place]history.Outcome // the last outcome of each record
-	ends      map[place]int             // how many outcomes it had
-	attempts  map[place]int             // how many attempts were started
-	cancelled map[place]history.Cause
+	missing   map[string]int          // by topic: accepted records that have not ended
+	records   map[place][]recordTally // by topic and partition (offset 0), then by offset
+	ended     int                     // records that have an outcome
+	outcomes  [history.Folded + 1]int // records by their last outcome
 	running   int
 	most      int               // the most that ran at the same time
 	committed map[place]int64   // by topic and partition (offset 0): acknowledged
@@ -48,20 +48,30 @@ type groupTally struct {
 	assigned  map[string]int    // ownerships by member, as of now
 }
 
+// recordTally is what one group did with one record.
+type recordTally struct {
+	outcome  history.Outcome // the last
+	ends     uint16          // how many it had
+	attempts uint16          // how many were started
+}
+
 func newTally() *tally {
-	return &tally{changed: make(chan struct{}), accepted: map[place]string{}, ends: map[place]int64{}, groups: map[string]*groupTally{}, lives: map[string]*history.Event{}, draining: map[string]bool{}}
+	return &tally{changed: make(chan struct{}), logs: map[place][]bool{}, groups: map[string]*groupTally{}, lives: map[string]*history.Event{}, draining: map[string]bool{}}
 }
 
 func (t *tally) group(name string) *groupTally {
 	g := t.groups[name]
 	if g == nil {
 		g = &groupTally{
-			missing: map[string]int{},
-			ended:   map[place]history.Outcome{}, ends: map[place]int{}, attempts: map[place]int{}, cancelled: map[place]history.Cause{},
+			missing: map[string]int{}, records: map[place][]recordTally{},
 			committed: map[place]int64{}, ranges: map[place]int64{}, owners: map[place]string{}, fences: map[place][]int64{}, assigned: map[string]int{}, lost: map[string]int{},
 		}
-		for p := range t.accepted {
-			g.missing[p.topic]++
+		for p, log := range t.logs {
+			for _, accepted := range log {
+				if accepted {
+					g.missing[p.topic]++
+				}
+			}
 		}
 		t.groups[name] = g
 	}
@@ -72,14 +82,21 @@ func (t *tally) group(name string) *groupTally {
 func (t *tally) Record(e history.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	record := place{e.Topic, e.Partition, e.Offset}
 	partition := place{e.Topic, e.Partition, 0}
 	switch e.Kind {
 	case history.Accepted:
-		t.accepted[record] = e.ID
-		t.ends[partition] = max(t.ends[partition], e.Offset+1)
+		log := t.logs[partition]
+		if n := int(e.Offset) + 1 - len(log); n > 0 {
+			log = append(log, make([]bool, n)...)
+			t.logs[partition] = log
+		}
+		if log[e.Offset] {
+			break // the checker has something to say about it
+		}
+		log[e.Offset] = true
+		t.accepted++
 		for _, g := range t.groups {
-			if o, ok := g.ended[record]; !ok || o == history.Handed {
+			if r := g.record(partition, e.Offset); r.outcome == 0 || r.outcome == history.Handed {
 				g.missing[e.Topic]++
 			}
 		}
@@ -101,26 +118,37 @@ func (t *tally) Record(e history.Event) {
 		g.assigned[e.Member]--
 	case history.AttemptStart:
 		g := t.group(e.Group)
-		g.attempts[record]++
+		if r := g.record(partition, e.Offset); r.attempts < math.MaxUint16 {
+			r.attempts++
+		}
 		g.running++
 		g.most = max(g.most, g.running)
-	case history.AttemptCancel:
-		t.group(e.Group).cancelled[record] = e.Cause
 	case history.AttemptEnd:
 		t.group(e.Group).running--
 	case history.Ended:
+		if e.Outcome == history.Folded {
+			break // another copy stands for the record
+		}
 		g := t.group(e.Group)
-		if _, ok := t.accepted[record]; ok {
-			was, ended := g.ended[record]
-			if !ended || was == history.Handed {
+		r := g.record(partition, e.Offset)
+		if log := t.logs[partition]; e.Offset < int64(len(log)) && log[e.Offset] {
+			if r.outcome == 0 || r.outcome == history.Handed {
 				g.missing[e.Topic]--
 			}
 			if e.Outcome == history.Handed {
 				g.missing[e.Topic]++
 			}
 		}
-		g.ended[record] = e.Outcome
-		g.ends[record]++
+		if r.outcome == 0 {
+			g.ended++
+		} else {
+			g.outcomes[r.outcome]--
+		}
+		g.outcomes[e.Outcome]++
+		r.outcome = e.Outcome
+		if r.ends < math.MaxUint16 {
+			r.ends++
+		}
 	case history.Commit:
 		g := t.group(e.Group)
 		g.committed[partition] = e.Offset
@@ -176,33 +204,47 @@ func (t *tally) allEnded(group string, topics ...string) bool {
 // allCommitted says that the group has committed all that was accepted on the topics. t.mu is held.
 func (t *tally) allCommitted(group string, topics ...string) bool {
 	g := t.group(group)
-	for at, end := range t.ends {
-		if slices.Contains(topics, at.topic) && g.committed[at] < end {
+	for at, log := range t.logs {
+		if slices.Contains(topics, at.topic) && g.committed[at] < int64(len(log)) {
 			return false
 		}
 	}
 	return true
 }
 
-// count returns how many records have that outcome. t.mu is held.
-func (g *groupTally) count(o history.Outcome) (n int) {
-	for _, got := range g.ended {
-		if got == o {
-			n++
+// record is what the group did with a record; t.mu is held.
+func (g *groupTally) record(partition place, offset int64) *recordTally {
+	records := g.records[partition]
+	if n := int(offset) + 1 - len(records); n > 0 {
+		records = append(records, make([]recordTally, n)...)
+		g.records[partition] = records
+	}
+	return &records[offset]
+}
+
+// each goes through the records that the group was given. t.mu is held.
+func (g *groupTally) each(f func(at place, r recordTally)) {
+	for at, records := range g.records {
+		for offset, r := range records {
+			if r != (recordTally{}) {
+				f(place{at.topic, at.partition, int64(offset)}, r)
+			}
 		}
 	}
-	return n
 }
+
+// count returns how many records have that outcome. t.mu is held.
+func (g *groupTally) count(o history.Outcome) int { return g.outcomes[o] }
 
 // String is for the failure of a wait.
 func (t *tally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d accepted", len(t.accepted))
+	fmt.Fprintf(&b, "%d accepted", t.accepted)
 	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
 		g := t.groups[name]
-		fmt.Fprintf(&b, "; group %s: %d ended (%d handled, %d dead, %d skipped), %d running, owners %v, committed %v", name, len(g.ended),
+		fmt.Fprintf(&b, "; group %s: %d ended (%d handled, %d dead, %d skipped), %d running, owners %v, committed %v", name, g.ended,
 			g.count(history.Handled), g.count(history.Dead), g.count(history.Skipped), g.running, g.owners, g.committed)
 	}
 	return b.String()

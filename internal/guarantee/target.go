@@ -66,21 +66,28 @@ type Faults interface {
 	Pause(ctx context.Context, broker int32) error
 	Resume(ctx context.Context, broker int32) error
 
-	// Leader and Coordinator say which broker it is now.
+	// Leader, Coordinator and TxnCoordinator say which broker it is now: of a partition, of a group, of a transactional id.
 	Leader(ctx context.Context, topic string, partition int32) (int32, error)
 	Coordinator(ctx context.Context, group string) (int32, error)
-	// MoveLeader and MoveCoordinator return when it is the one named.
+	TxnCoordinator(ctx context.Context, transactionalID string) (int32, error)
+	// MoveLeader, MoveCoordinator and MoveTxnCoordinator return when it is the one named.
 	MoveLeader(ctx context.Context, topic string, partition, to int32) error
 	MoveCoordinator(ctx context.Context, group string, to int32) error
+	MoveTxnCoordinator(ctx context.Context, transactionalID string, to int32) error
+
+	// ExpireMember takes the members with this client id out of the group, as if their sessions had timed out: they learn of it by their next request.
+	ExpireMember(ctx context.Context, group, client string) error
 }
 
-// ReplicaFaults is what only a cluster that is asked from inside can do to its replicas: the reference broker's Faults are ReplicaFaults, too. Apache
-// Kafka serves none of them: its in-sync replicas shrink when followers hang, but with them hangs the quorum of controllers that would have to shrink
-// them; what a broker has lost, how full its disk is and what time it is are the machine's.
+// ReplicaFaults is what only a cluster that is asked from inside can do to its replicas: the reference broker's Faults are ReplicaFaults, too. Why Apache
+// Kafka serves none of them is said in [Unserved].
 type ReplicaFaults interface {
 	// ShrinkISR leaves the leader of a partition alone in sync, RestoreISR lets the others catch up.
 	ShrinkISR(ctx context.Context, topic string, partition int32) error
 	RestoreISR(ctx context.Context, topic string, partition int32) error
+	// HoldReplication stops the followers on a broker from fetching, ReleaseReplication lets them go on.
+	HoldReplication(ctx context.Context, broker int32) error
+	ReleaseReplication(ctx context.Context, broker int32) error
 	// StartLosing is Start of a broker that has lost what had not been replicated to it when it died.
 	StartLosing(ctx context.Context, broker int32) error
 	// FillDisk lets a broker's next write fail. FreeDisk gives it room again, and the broker has to be killed and started to use it.
@@ -95,27 +102,40 @@ type Action uint8
 
 // The actions.
 const (
-	Refuse       Action = iota + 1 // answer with Fault.Code, and do not apply
-	DropResponse                   // apply, then end the connection in place of answering
-	CutResponse                    // apply, then end the connection in the middle of the answer
-	Delay                          // wait for Fault.Delay first
-	Stall                          // neither apply nor answer, until the client gives up
+	Refuse            Action = iota + 1 // answer with Fault.Code, and do not apply
+	DropRequest                         // end the connection, and do not apply
+	DropResponse                        // apply, then end the connection in place of answering
+	CutResponse                         // apply, then end the connection in the middle of the answer, or after Fault.CutAfter bytes of it
+	Delay                               // wait for Fault.Delay first, and for up to Fault.Jitter longer
+	Slow                                // let request and answer through at Fault.BytesPerSecond
+	Stall                               // neither apply nor answer, until the client gives up
+	RefuseConnections                   // end connections as soon as they are made; scoped by Broker, Count and Probability alone
 )
 
 // Any is every partition.
 const Any int32 = -1
 
+// AnyAPI is every kind of request.
+const AnyAPI kmsg.Key = -1
+
 // Fault says which requests go wrong and how. Empty fields match everything.
 type Fault struct {
-	API       kmsg.Key // Produce, Fetch, OffsetCommit, JoinGroup …
+	API       kmsg.Key // Produce, Fetch, OffsetCommit, JoinGroup …; AnyAPI for all
 	Topic     string   // of Produce, Fetch, OffsetCommit
 	Partition int32    // of Topic; Any for all
 	Client    string   // the client id
+	Broker    int32    // that the request is for
 
-	Count int // how many requests; 0 until it is removed
-	Do    Action
-	Code  int16         // of Refuse
-	Delay time.Duration // of Delay
+	Count       int     // how many requests; 0 until it is removed
+	Probability float64 // that it happens to a request that matches; 0 is always
+	Seed        uint64  // of Probability and Jitter; the suite chooses and prints one when it is 0
+
+	Do             Action
+	Code           int16         // of Refuse
+	Delay          time.Duration // of Delay
+	Jitter         time.Duration // of Delay
+	BytesPerSecond int           // of Slow
+	CutAfter       int           // of CutResponse: half of the answer when 0
 }
 
 // Injected is a fault at work.

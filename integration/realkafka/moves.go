@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -286,5 +287,11 @@ func hashPartition(key string, partitions int) int32 {
 	for _, r := range key {
 		h = h*31 + r
 	}
-	return (h & 0x7fffffff) % int32(partitions)
+	switch {
+	case h == math.MinInt32:
+		h = 0 // has no absolute value
+	case h < 0:
+		h = -h
+	}
+	return h % int32(partitions)
 }

@@ -24,11 +24,18 @@ func TestChaos(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	c := guarantee.Chaos{Seed: seed, Records: *chaosRecords, Faults: *chaosFaults}
+	run := func(t *testing.T, patience time.Duration) {
+		var result guarantee.Result
+		c.Run(t, onBrokers(t, patience), &result)
+		if !t.Failed() && (result.Accepted == 0 || result.Handled+result.DeadLettered+result.Skipped < result.Accepted) {
+			t.Errorf("not every record has ended: %s", &result)
+		}
+	}
 	if !virtual {
 		t.Parallel()
 		c.Calm = 200 * time.Millisecond
-		c.Run(t, onBrokers(t, 2*time.Minute))
+		run(t, 2*time.Minute)
 		return
 	}
-	synctest.Test(t, func(t *testing.T) { c.Run(t, onBrokers(t, time.Hour)) })
+	synctest.Test(t, func(t *testing.T) { run(t, time.Hour) })
 }

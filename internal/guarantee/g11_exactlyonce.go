@@ -198,9 +198,8 @@ func wholeOrNothing(sc *scene) {
 		}
 	}
 	var got []string
-	for _, f := range sc.read(tp.Name) {
-		got = append(got, f.id())
-	}
+	sc.inspect = func(f found) { got = append(got, f.id()) }
+	sc.read(tp.Name)
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {

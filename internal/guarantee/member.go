@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -85,9 +84,7 @@ func (sc *scene) bareMember(group string, topics []*topic, opts ...consumer.Opti
 		sc.t.Fatalf("new group: %v", err)
 	}
 	sc.members = append(sc.members, m)
-	if !slices.ContainsFunc(sc.judgement.Groups, func(g history.Group) bool { return g.Name == group }) {
-		sc.judgement.Groups = append(sc.judgement.Groups, history.Group{Name: group, Topics: topicNames(topics)})
-	}
+	sc.expect(group, history.KeyOrder, topics...)
 	return m
 }
 

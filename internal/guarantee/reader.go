@@ -277,9 +277,33 @@ func (sc *scene) judge() {
 	if len(topics) > 0 {
 		sc.read(slices.Sorted(maps.Keys(topics))...)
 	}
-	report := history.Check(sc.log.Events(), sc.judgement)
+	var report history.Report
+	if sc.checker != nil {
+		report = sc.checker.Report()
+	} else {
+		report = history.Check(sc.log.Events(), sc.judgement)
+	}
+	if sc.report != nil {
+		sc.report(report)
+	}
 	if err := report.Err(); err != nil {
 		sc.t.Errorf("%v", err)
+	}
+}
+
+// forget deletes the scene's topics, on a cluster that goes on.
+func (sc *scene) forget() {
+	sc.t.Helper()
+	ctx, cancel := sc.patience()
+	defer cancel()
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	for _, name := range append(topicNames(sc.topics), sc.companions()...) {
+		t := kmsg.NewDeleteTopicsRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics, req.TopicNames = append(req.Topics, t), append(req.TopicNames, name)
+	}
+	if _, err := req.RequestWith(ctx, sc.admin); err != nil {
+		sc.t.Fatalf("delete topics: %v", err)
 	}
 }
 

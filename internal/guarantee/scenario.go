@@ -24,6 +24,9 @@ type Scenario struct {
 	Targets   Kind   // where it runs
 	Verbs     []Verb // what it does to the cluster or to a member
 
+	// Why says why it does not run on Apache Kafka, where that is for another reason than a verb that is Unserved.
+	Why string
+
 	// Alone says that it harms the whole cluster, so that nothing else may run on it at the same time.
 	Alone bool
 

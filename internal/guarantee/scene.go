@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,9 @@ type scene struct {
 	repairs   []func() // in reverse order, whatever happened
 	ids       int
 	judged    bool
-	inspect   func(found) // looks at what the independent reader finds in the end
+	inspect   func(found)          // looks at what the independent reader finds in the end
+	checker   *history.Checker     // judges as the run goes, where no events are kept
+	report    func(history.Report) // is told what the checker says
 }
 
 // topic is a source topic of the scene.
@@ -51,6 +54,9 @@ type Item struct {
 	ID  string `json:"id"`
 	Key string `json:"key"`
 	Do  string `json:"do,omitempty"` // what the standard handler makes of it
+
+	Slow  int    `json:"slow,omitempty"`  // of chaos: how many milliseconds a handler takes; without listening to its context when it is negative
+	Crash string `json:"crash,omitempty"` // of chaos: "crash:N" kills its member N times
 }
 
 func newScene(t T, target *Target) *scene {
@@ -63,6 +69,29 @@ func newScene(t T, target *Target) *scene {
 		t.Fatal(err)
 	}
 	return sc
+}
+
+// expect says that a group owes an end to every record of the topics.
+func (sc *scene) expect(group string, order history.Order, topics ...*topic) {
+	if !slices.ContainsFunc(sc.judgement.Groups, func(g history.Group) bool { return g.Name == group }) {
+		sc.judgement.Groups = append(sc.judgement.Groups, history.Group{Name: group, Topics: topicNames(topics), Order: order})
+	}
+}
+
+// stream lets the checker judge as the run goes, for runs whose events would fill the memory. Every group is expected by then.
+func (sc *scene) stream() {
+	sc.checker = history.NewChecker(sc.judgement)
+	sc.log.Sink = recorders{sc.tally, sc.checker}
+	sc.log.Forget = true
+}
+
+// recorders take the same events.
+type recorders []history.Recorder
+
+func (rs recorders) Record(e history.Event) {
+	for _, r := range rs {
+		r.Record(e)
+	}
 }
 
 // logger is where the services of the scene log: shown when the scenario fails.
@@ -134,17 +163,24 @@ func (sc *scene) patience() (context.Context, context.CancelFunc) {
 // await waits until cond holds; it is asked again after each event of the history, with the tally locked.
 func (sc *scene) await(what string, cond func(*tally) bool) {
 	sc.t.Helper()
+	if !sc.quietly(cond) {
+		sc.t.Fatalf("waited %s for: %s\n%s%s", sc.target.Patience, what, sc.tally, sc.healths())
+	}
+}
+
+// quietly is await that reports whether cond held.
+func (sc *scene) quietly(cond func(*tally) bool) bool {
 	ctx, cancel := sc.patience()
 	defer cancel()
 	for {
 		changed, ok := sc.tally.next(func() bool { return cond(sc.tally) })
 		if ok {
-			return
+			return true
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			sc.t.Fatalf("waited %s for: %s\n%s%s", sc.target.Patience, what, sc.tally, sc.healths())
+			return false
 		}
 	}
 }

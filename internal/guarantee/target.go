@@ -38,6 +38,9 @@ type Target struct {
 	Direct  sordini.Cluster // how the independent reader and the suite's own requests reach it: where none do
 	Faults  Faults
 
+	// Foreign says that its processes are not ours: no broker can be killed, stopped or paused.
+	Foreign bool
+
 	// Patience bounds each wait for something that must happen; it is generous, since the clock is no witness.
 	Patience time.Duration
 }

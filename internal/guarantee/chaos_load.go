@@ -1,0 +1,182 @@
+package guarantee
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/producer"
+)
+
+// kind is a kind of work: what records there are, and how a group handles them.
+type kind struct {
+	name  string
+	order history.Order
+	// options of its members, beside those of all.
+	options func(l *load) []consumer.Option
+	// register registers the handler of a member; nil registers chaosHandler with Handle.
+	register func(l *load, m *member) error
+	// fate decides what becomes of an item.
+	fate func(rng *rand.Rand, it *Item)
+	// settle does what has to be done before everything can end; nil for nothing.
+	settle func(l *load)
+}
+
+// kinds are the kinds of work that share a run, each with a topic and a group of its own.
+var kinds = []kind{keyedWork, partitionWork, unorderedWork}
+
+// load is one kind of work in a round.
+type load struct {
+	*chaos
+	kind  kind
+	index int
+	topic *topic
+	group string
+	live  []*member
+
+	mu      sync.Mutex
+	sources []*chaosSource
+	crashes map[string]int // how often an item has killed its member
+}
+
+// join starts one more member.
+func (l *load) join() *member {
+	opts := []consumer.Option{quick(4), consumer.Concurrency(1 + l.rng.IntN(64)), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
+	if l.rng.IntN(4) == 0 {
+		opts = append(opts, consumer.DrainTimeout(0)) // handlers are cancelled at once
+	}
+	if l.rng.IntN(4) == 0 {
+		opts = append(opts, consumer.MaxInFlight(1+l.rng.IntN(200), 1<<20))
+	}
+	if l.kind.options != nil {
+		opts = append(opts, l.kind.options(l)...)
+	}
+	register := l.kind.register
+	if register == nil {
+		register = func(l *load, m *member) error { return consumer.Handle(m.g, l.topic.Topic, m.alive(l.handler(m))) }
+	}
+	m := l.bareMember(l.group, []*topic{l.topic}, opts...)
+	if err := register(l, m); err != nil {
+		l.t.Fatalf("handle: %v", err)
+	}
+	m.start()
+	l.live = append(l.live, m)
+	return m
+}
+
+// pick takes a random member out of the live ones.
+func (l *load) pick() *member {
+	i := l.rng.IntN(len(l.live))
+	m := l.live[i]
+	l.live = slices.Delete(l.live, i, i+1)
+	return m
+}
+
+// handler is what a member does with a record: chaos of its own, then what the standard handler does.
+func (l *load) handler(m *member) handle {
+	return func(ctx context.Context, msg *consumer.Message[Item]) error {
+		if l.suffer(ctx, m, msg.Value) {
+			return errDead
+		}
+		return standard(ctx, msg)
+	}
+}
+
+// suffer is the time that an item takes, and what it does to the member; it reports whether that is dead.
+func (l *load) suffer(ctx context.Context, m *member, it Item) bool {
+	var times int
+	switch {
+	case it.Slow > 0:
+		select {
+		case <-time.After(time.Duration(it.Slow) * time.Millisecond):
+		case <-ctx.Done():
+		}
+	case it.Slow < 0: // and does not listen
+		time.Sleep(time.Duration(-it.Slow) * time.Millisecond)
+	default:
+		work(ctx)
+	}
+	if _, err := fmt.Sscanf(it.Crash, "crash:%d", &times); err != nil {
+		return false
+	}
+	l.mu.Lock()
+	l.crashes[it.ID]++
+	crash := l.crashes[it.ID] <= times
+	l.mu.Unlock()
+	if crash {
+		m.kill()
+		l.died <- m
+	}
+	return crash
+}
+
+// chaosSource is a publishing service that is replaced when it ends.
+type chaosSource struct {
+	l      *load
+	prefix string // of its keys: its own, so that there is an order to keep
+
+	mu     sync.Mutex
+	src    *source
+	replay uint64 // how many times it was replaced
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (l *load) addSource(n int) *chaosSource {
+	s := &chaosSource{l: l, prefix: fmt.Sprintf("s%d", n)}
+	s.replace()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sources = append(l.sources, s)
+	return s
+}
+
+// replace starts a new service in place of the old one, which the caller has closed.
+func (s *chaosSource) replace() {
+	src := s.l.source(producer.DeliveryTimeout(30 * time.Second))
+	ctx, cancel := context.WithCancel(s.l.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.src, s.ctx, s.cancel = src, ctx, cancel
+}
+
+// current is the service that sends, and the context of its sends.
+func (s *chaosSource) current() (*source, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.src, s.ctx
+}
+
+// cancelSends ends the context of what is being sent, at whatever step it is.
+func (s *chaosSource) cancelSends() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel()
+	s.ctx, s.cancel = context.WithCancel(s.l.ctx)
+}
+
+// run sends n items in batches. A send may fail for good or stay in doubt; the history says which, and the checker whether it was true.
+func (s *chaosSource) run(ctx context.Context, n int, rng *rand.Rand) {
+	for sent := 0; sent < n; {
+		batch := min(chaosBatch, n-sent)
+		if !s.l.pace.take(ctx, batch) {
+			return
+		}
+		src, sends := s.current()
+		var wg sync.WaitGroup
+		for i := range batch {
+			it := Item{ID: fmt.Sprintf("%s-%s-%s-%d", s.l.unique, s.l.kind.name, s.prefix, sent+i), Key: fmt.Sprintf("%s-k%d", s.prefix, rng.IntN(chaosKeys))}
+			s.l.kind.fate(rng, &it)
+			wg.Add(1)
+			src.start(sends, s.l.topic, it, func(error) { wg.Done() })
+		}
+		wg.Wait()
+		sent += batch
+		s.l.pace.done(batch)
+	}
+}

@@ -29,6 +29,8 @@ type Cluster struct {
 	own   bool // dir is a temporary folder of ours
 	nodes []*node
 
+	foreign []string // addresses of brokers that were not started here
+
 	adminMu sync.Mutex
 	admin   *adminClient
 }
@@ -201,6 +203,9 @@ func (c *Cluster) each(f func(*node) error) error {
 }
 
 func (c *Cluster) node(id int32) (*node, error) {
+	if c.foreign != nil {
+		return nil, fmt.Errorf("broker %d: %w", id, errForeign)
+	}
 	if id < 1 || int(id) > len(c.nodes) {
 		return nil, fmt.Errorf("there is no broker %d; ids are 1 to %d", id, len(c.nodes))
 	}
@@ -209,6 +214,9 @@ func (c *Cluster) node(id int32) (*node, error) {
 
 // Addrs returns the brokers' client listeners, in the order of their ids.
 func (c *Cluster) Addrs() []string {
+	if c.foreign != nil {
+		return slices.Clone(c.foreign)
+	}
 	addrs := make([]string, c.set.Brokers)
 	for i := range addrs {
 		addrs[i] = fmt.Sprintf("127.0.0.1:%d", c.set.clientPort(i+1))

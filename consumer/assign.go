@@ -67,8 +67,11 @@ func text(s *string) string {
 
 func (e *engine) topicByID(id [16]byte) string {
 	for _, t := range e.topics {
-		if t.id == id {
+		switch id {
+		case t.id:
 			return t.name
+		case t.inboxID:
+			return t.inbox
 		}
 	}
 	return ""
@@ -202,6 +205,8 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		fence:       fence(meta.Incarnation, generation),
 		past:        past(meta.Attempts),
 	}
+	p.done = meta.Completed
+	inboxesOf(p)
 	p.mark.Store(start.offset)
 	p.seen, p.markMoved = start.offset, time.Now()
 	p.lastEnd = p.markMoved // nothing of it is late yet
@@ -229,7 +234,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	p.base = start.offset
 	if topic.deadName != "" && at.partition >= topic.grown.Load() {
-		p.hold = holdCompanions
+		p.hold |= holdCompanions
 		e.growSoon()
 	}
 	e.mu.Lock()
@@ -237,6 +242,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	e.owns.Store(int64(len(e.parts)))
 	e.mu.Unlock()
 	e.follow(p)
+	e.reader.openSoon()
 	return start
 }
 
@@ -361,6 +367,7 @@ func (e *engine) give(parts []*partition) {
 	}
 	e.owns.Store(int64(len(e.parts)))
 	e.mu.Unlock()
+	e.reader.leave(parts)
 	for _, p := range parts {
 		e.steer(tp{p.topic.name, p.id}) // the client's pause would outlast the ownership
 	}

@@ -21,6 +21,7 @@ type attempt struct {
 	l       *lane
 	h       *handler
 	src     *kgo.Record // as it was fetched
+	wait    *waiting    // where it came from, if that is an inbox
 	over    time.Time   // when the handler returned
 	rec     sordini.Record
 	number  int
@@ -49,7 +50,7 @@ func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	} else {
 		a = &attempt{}
 	}
-	a.p, a.l, a.src, a.h = p, l, t.rec, t.handler
+	a.p, a.l, a.src, a.wait, a.h = p, l, t.rec, t.wait, t.handler
 	a.number, a.started, a.span = l.attempts+1, now, l.span
 	a.base = p.e.base
 	return a
@@ -161,6 +162,7 @@ func (a *attempt) event(k history.Kind, more func(*history.Event)) func() histor
 	return func() history.Event {
 		r := a.src
 		ev := history.Event{Kind: k, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Attempt: a.number, Fence: a.p.fence}
+		a.wait.mark(&ev)
 		if more != nil {
 			more(&ev)
 		}

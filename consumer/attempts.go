@@ -46,7 +46,7 @@ func (p *partition) attempts(mark int64) []commitmeta.Attempt {
 	}
 	var all []commitmeta.Attempt
 	for l := p.failing; l != nil; l = l.after {
-		if l.attempts > 0 && l.head.rec.Offset >= mark {
+		if l.attempts > 0 && l.head.wait == nil && l.head.rec.Offset >= mark {
 			all = append(all, commitmeta.Attempt{Offset: l.head.rec.Offset, Attempts: l.attempts, FirstFailed: l.firstFailed, Due: l.again})
 		}
 	}
@@ -78,7 +78,7 @@ func past(attempts []commitmeta.Attempt) map[int64]commitmeta.Attempt {
 // recall gives the head of a lane what earlier ownerships know of it, and reports whether it has to wait because it is not due yet. p.mu is held.
 func (p *partition) recall(l *lane, now time.Time) (waits bool) {
 	a, ok := p.past[l.head.rec.Offset]
-	if !ok {
+	if !ok || l.head.wait != nil {
 		return false
 	}
 	if delete(p.past, a.Offset); len(p.past) == 0 {

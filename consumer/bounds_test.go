@@ -160,6 +160,9 @@ func TestG7SmallMetadataSlowsAdmissionAndIsNeverExceeded(t *testing.T) {
 			case history.Ended:
 				top = max(top, e.Offset)
 			case history.CommitStart:
+				if e.Topic != "orders" {
+					continue
+				}
 				if before >= e.Offset && (len(e.Ranges) == 0 || e.Ranges[len(e.Ranges)-1].To <= before) {
 					t.Errorf("the commit of offset %d leaves out offset %d, which had ended: %v", e.Offset, before, e.Ranges)
 				}

@@ -28,6 +28,7 @@ type commitState struct {
 // snapshot is what one commit says of one partition.
 type snapshot struct {
 	p        *partition
+	log      *inboxLog // set where it is of an inbox
 	offset   int64
 	epoch    int32
 	version  uint64
@@ -155,6 +156,7 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		s := &snapshot{p: p, version: p.version}
 		s.offset, s.epoch, s.done = p.win.Ahead()
 		attempts := p.attempts(s.offset)
+		inboxes := p.inboxSnapshots(limit)
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
 			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: p.incarnation,
@@ -162,9 +164,10 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		s.metadata, s.done = encode(meta, limit)
 		s.cut = s.done.Len() != meta.Completed.Len()
 		snaps = append(snaps, s)
+		snaps = append(snaps, inboxes...)
 	}
 	slices.SortFunc(snaps, func(a, b *snapshot) int {
-		return cmp.Or(cmp.Compare(a.p.topic.name, b.p.topic.name), cmp.Compare(a.p.id, b.p.id))
+		return cmp.Or(cmp.Compare(a.place().topic, b.place().topic), cmp.Compare(a.place().partition, b.place().partition))
 	})
 	return snaps
 }
@@ -205,17 +208,17 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 	req.Group, req.MemberID, req.Generation = e.g.name, m.id, m.generation
 	find := map[tp]*snapshot{}
 	for _, s := range snaps {
-		topic := s.p.topic
-		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != topic.name {
+		at := s.place()
+		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != at.topic {
 			t := kmsg.NewOffsetCommitRequestTopic()
-			t.Topic, t.TopicID = topic.name, topic.id
+			t.Topic, t.TopicID = at.topic, s.topicID()
 			req.Topics = append(req.Topics, t)
 		}
 		t := &req.Topics[len(req.Topics)-1]
 		part := kmsg.NewOffsetCommitRequestTopicPartition()
-		part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = s.p.id, s.offset, s.epoch, &s.metadata
+		part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = at.partition, s.offset, s.epoch, &s.metadata
 		t.Partitions = append(t.Partitions, part)
-		find[tp{topic.name, s.p.id}] = s
+		find[at] = s
 		s.err = errNoAnswer
 		e.record(s.event(history.CommitStart))
 	}
@@ -240,7 +243,13 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 	now := time.Now()
 	for _, s := range snaps {
 		s.p.mu.Lock()
-		if s.err == nil {
+		if s.log != nil {
+			if s.err == nil {
+				s.log.committed, s.log.committedAt = s.offset, now
+			} else {
+				s.p.changed() // together again
+			}
+		} else if s.err == nil {
 			s.p.acked = s.version
 			s.p.commits = commitState{offset: s.offset}
 		} else if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
@@ -258,7 +267,7 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		}
 		again = again || passes(s.err)
 		if err == nil {
-			err = fmt.Errorf("commit %s at %d: %w", tp{s.p.topic.name, s.p.id}, s.offset, s.err)
+			err = fmt.Errorf("commit %s at %d: %w", s.place(), s.offset, s.err)
 		}
 	}
 	return err, again
@@ -296,7 +305,8 @@ func passes(err error) bool {
 
 func (s *snapshot) event(k history.Kind) func() history.Event {
 	return func() history.Event {
-		ev := history.Event{Kind: k, Topic: s.p.topic.name, Partition: s.p.id, Offset: s.offset, Fence: s.p.fence}
+		at := s.place()
+		ev := history.Event{Kind: k, Topic: at.topic, Partition: at.partition, Offset: s.offset, Fence: s.p.fence}
 		for r := range s.done.All() {
 			ev.Ranges = append(ev.Ranges, history.Range{From: r.From, To: r.To})
 		}

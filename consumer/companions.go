@@ -82,7 +82,15 @@ func (e *engine) companions(ctx context.Context) error {
 		return refusal(problems)
 	}
 	if len(create) > 0 {
-		return admin.WaitLeaders(ctx, e.side, topicNames(create)...)
+		if err := admin.WaitLeaders(ctx, e.side, topicNames(create)...); err != nil {
+			return err
+		}
+		if meta, err = admin.Metadata(ctx, e.side, ask...); err != nil {
+			return fmt.Errorf("look up topics: %w", err)
+		}
+	}
+	for _, t := range e.topics {
+		t.inboxID = meta.Topic(t.inbox).ID
 	}
 	return nil
 }

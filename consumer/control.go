@@ -165,6 +165,7 @@ const (
 	holdCompanions hold = 1 << iota // its companions have no partition for it yet
 	holdPause                       // somebody paused it
 	holdSeek                        // its position is being moved
+	holdInbox                       // what waits in its inbox is not known yet
 )
 
 // setAside keeps a lane whose key is paused until the pauses change. p.mu is held.

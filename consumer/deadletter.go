@@ -87,9 +87,14 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	src := l.head.rec
 	p.parked--
 	defer p.settle()
+	if err == nil && l.letter.hand != nil {
+		resume = p.handed(l, r)
+		p.dispatch()
+		return
+	}
 	if err != nil {
 		x := l.letter
-		if errors.Is(err, kerr.MessageTooLarge) && x.cut < dlt.WithoutKey {
+		if errors.Is(err, kerr.MessageTooLarge) && x.hand == nil && x.cut < dlt.WithoutKey {
 			x.limit = x.smaller(p.topic.deadMax)
 			f := e.g.cfg.format
 			f.Limit = x.limit
@@ -127,6 +132,11 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	e.logRecord(slog.LevelWarn, "record was dead-lettered", src, string(class)+" "+l.cause.Error(), "class", string(class), "attempts", l.attempts, "dead_letters", r.Topic)
 	resume = p.complete(l, time.Now())
 	p.dispatch()
+}
+
+// produce writes what a parked lane has for a companion. It does not block. p.mu may be held.
+func (e *engine) produce(p *partition, l *lane) {
+	e.side.TryProduce(context.Background(), l.letter.record, func(r *kgo.Record, err error) { e.posted(p, l, r, err) })
 }
 
 // smaller is the next limit to try for a letter that was too large: first what the topic is known to take, then ever less. A topic's limit may have been lowered

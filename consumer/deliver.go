@@ -67,6 +67,9 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 			return res, fmt.Errorf("the record would be tried again until what it needs is there: %w", err)
 		}
 		l.attempts++
+		if d.fate == fateLater {
+			l.head.wait = &waiting{attempts: l.attempts, round: a.round() + 1}
+		}
 		l.span = a.span
 		if l.firstFailed.IsZero() {
 			l.firstFailed = time.Now()

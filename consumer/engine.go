@@ -58,6 +58,8 @@ type engine struct {
 
 	mu      sync.Mutex
 	parts   map[tp]*partition
+	bodies  bodies
+	reader  *inboxReader
 	fetched map[tp]committed // what the last OffsetFetch answered, until the partitions are taken over
 	trouble map[string]Reason
 }
@@ -83,6 +85,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 	e.floods.due = e.due
 	e.tx = newTransactions(e)
 	e.metaMax.Store(defaultMetadataMax)
+	e.bodies.most = int64(max(1, g.cfg.maxRecords/shareOfBound))
 	return e
 }
 
@@ -123,6 +126,9 @@ func (e *engine) run(ctx context.Context) (err error) {
 		func() { e.commitLoop(stop) },
 		func() { e.lagLoop(stop) },
 		func() { e.growLoop(stop) },
+		func() { e.reader.run(stop) },
+		func() { e.reader.open(stop) },
+		func() { e.reader.load(stop) },
 		func() { e.pollLoop() },
 	} {
 		wg.Add(1)

@@ -97,6 +97,7 @@ type topicPlan struct {
 	name     string
 	deadName string // "" where dead-lettering is off
 	inbox    string
+	inboxID  [16]byte
 	id       [16]byte // known once the topic was looked up
 	ordering OrderingPolicy
 	byType   map[string]*handler
@@ -146,6 +147,9 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		}
 	}
 	for _, h := range g.handlers {
+		if len(h.cfg.later.delays) > 0 && !g.cfg.deadLetters {
+			return nil, refuse("group %q: run: RetryLater needs the inbox, which comes with dead letters, and WithoutDeadLetters turns them off", g.name)
+		}
 		h.chain = nil
 		if chain := g.middleware(); len(chain) > 0 {
 			h.chain = middleware.Wrap(h.handle, chain...)

@@ -19,6 +19,7 @@ type task struct {
 	handler *handler // nil when nobody handles its type
 	size    int32
 	next    *task
+	wait    *waiting // set for one that comes from an inbox
 }
 
 // laneState is where the head of a lane is. The legal moves:
@@ -27,6 +28,7 @@ type task struct {
 //	waiting ─► ready when due; or parked, when what waits is a dead letter that was refused
 //	parked ─► ready (the next record), waiting (refused)
 //	ready ─► aside (its key is paused) or gated (a rate limit or an open circuit) ─► ready
+//	behind (an earlier record of its key waits in the inbox) ─► ready, waiting
 //	held: stays, until the partition is given up
 //	running ─► staged (nothing is queued behind what waits for its transaction) ─► ready (the next record)
 //
@@ -42,6 +44,7 @@ const (
 	laneAside
 	laneGated
 	laneStaged
+	laneBehind
 )
 
 // lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that
@@ -60,6 +63,7 @@ type lane struct {
 	before, after *lane
 
 	keyed bool // it is in the table
+	guest bool // it holds one record that has left the order of its key: beside the key's own lane, but never at the same time
 	hash  uint64
 	chain *lane // in the table: the next lane of the same hash
 
@@ -91,6 +95,7 @@ type letter struct {
 	class   dlt.Class
 	failure dlt.Failure
 	cut     dlt.Truncated // what the record had to leave out
+	hand    *handoff      // set where it is for the inbox
 	limit   int           // what it was cut to, 0 before it was refused for its size
 	refused int           // how often the topic did not take it
 	err     error         // why, the last time

@@ -42,6 +42,19 @@ func (e *engine) open(ctx context.Context) error {
 		e.abort()
 		return err
 	}
+	reading, err := e.g.cluster.NewClient(
+		kgo.WithContext(running),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		kgo.MaxDecompressBatchBytes(maxDecompress),
+		kgo.FetchMaxWait(10*time.Second),
+	)
+	if err != nil {
+		e.side.CloseAllowingRebalance()
+		e.abort()
+		return err
+	}
+	e.reader = &inboxReader{e: e, cl: reading, opening: make(chan struct{}, 1), loading: make(chan struct{}, 1), logs: map[tp]*inboxLog{}}
 	e.learn(ctx)
 	topics := make([]string, len(e.topics))
 	for i, t := range e.topics {
@@ -112,6 +125,7 @@ func (e *engine) close() {
 	late := time.AfterFunc(leaveTimeout, e.abort) // the member's session ends by itself where the leave does not arrive
 	defer late.Stop()
 	e.cl.CloseAllowingRebalance()
+	e.reader.cl.CloseAllowingRebalance()
 	if e.tx != nil {
 		e.tx.client.Close()
 	}

@@ -60,6 +60,7 @@ type handlerConfig struct {
 	flood    breaker.Config
 	limits   []limiter
 	circuit  *CircuitPolicy
+	later    laterConfig
 	errs     []error
 }
 

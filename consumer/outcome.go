@@ -18,6 +18,7 @@ const (
 	fateDone    fate = iota // the handler returned nil
 	fateSkipped             // it said Skip, or nobody handles the type and the group skips those
 	fateRetry               // it is tried again in place
+	fateLater               // it goes to the inbox, and is tried again from there
 	fateDead                // it goes to the dead-letter topic
 	fateCut                 // the attempt was cut short and does not count; somebody handles the record again
 )
@@ -74,12 +75,16 @@ func (a *attempt) decide(err error, now time.Time) decision {
 		return decision{fate: fateRetry, err: err, spared: true}
 	}
 	d := decision{fate: fateRetry, err: err, counts: true}
-	if failed := a.l.attempts + 1; failed <= a.h.cfg.retry.Retries {
+	if failed, again := a.inPlace(); again && failed <= a.h.cfg.retry.Retries {
 		d.delay = a.h.cfg.retry.delay(failed, err)
 		var after *retryAfterError
 		if errors.As(err, &after) {
 			d.delay = after.delay
 		}
+		return d
+	}
+	if delay, ok := a.afterwards(); ok {
+		d.fate, d.delay = fateLater, delay
 		return d
 	}
 	d.class = dlt.Exhausted
@@ -204,6 +209,9 @@ func (p *partition) carryOut(a *attempt, d decision) (post, resume bool) {
 		if d.flood {
 			e.floods.wait(a.h, recordID(a.src), l)
 		}
+	case fateLater:
+		p.list(l)
+		p.hand(l, l.hash, time.Now().Add(d.delay), a.round()+1)
 	case fateDead:
 		p.list(l)
 		l.state, l.letter = laneParked, d.letter

@@ -33,6 +33,11 @@ type partition struct {
 
 	mu         sync.Mutex
 	win        *window.Window
+	done       commitmeta.Completed // what the last owner's completion map said
+	inbox      *inboxLog            // nil where dead letters are off
+	logs       []*inboxLog          // its inbox, and those of the topic's old name
+	guests     int                  // lanes beside the order of their keys
+	blocked    []*lane              // they and their keys' own lanes, waiting for each other's attempts
 	table      laneTable
 	only       *lane                        // the lane of a partition that is handled in its own order
 	failing    *lane                        // lanes whose head failed
@@ -90,7 +95,7 @@ func (p *partition) admit(records []*kgo.Record) (pause bool) {
 		p.seen = max(p.seen, records[n-1].Offset+1)
 	}
 	for i, r := range records {
-		if len(p.backlog) > 0 || !p.room(r.Offset) {
+		if len(p.backlog) > 0 || p.hold&holdInbox != 0 || !p.room(r.Offset) {
 			p.backlog = append(p.backlog, records[i:]...)
 			break
 		}
@@ -121,6 +126,12 @@ func (p *partition) admitOne(r *kgo.Record, now time.Time) {
 		}
 		return
 	}
+	if p.inbox != nil && p.inbox.has(r) { // handed off before a crash, and not committed: the copy goes on
+		p.win.Complete(slot)
+		p.release(n)
+		p.moved(now)
+		return
+	}
 	t := p.newTask()
 	t.rec, t.slot, t.size = r, slot, int32(min(n, 1<<31-1))
 	t.handler = p.topic.handlerOf(recordType(p.topic, r))
@@ -129,6 +140,9 @@ func (p *partition) admitOne(r *kgo.Record, now time.Time) {
 
 // refill admits what was kept behind, as far as there is room now. p.mu is held.
 func (p *partition) refill(now time.Time) {
+	if p.hold&holdInbox != 0 {
+		return
+	}
 	i := 0
 	for i < len(p.backlog) && p.room(p.backlog[i].Offset) {
 		p.admitOne(p.backlog[i], now)
@@ -158,13 +172,10 @@ func (p *partition) moved(now time.Time) {
 
 // enqueue puts a task into its lane. p.mu is held.
 func (p *partition) enqueue(t *task, now time.Time) {
-	var l *lane
-	var hash uint64
-	switch {
-	case p.topic.ordering == ByPartition:
-		l = p.only
-	case p.topic.ordering == ByKey && t.rec.Key != nil:
-		l, hash = p.table.find(t.rec.Key)
+	l, hash := p.lane(t.rec.Key)
+	if p.inbox != nil && hash != 0 && p.inbox.crowded(l, t, hash) {
+		p.spill(t, hash)
+		return
 	}
 	if l != nil {
 		if l.idles(now) {
@@ -181,13 +192,33 @@ func (p *partition) enqueue(t *task, now time.Time) {
 	}
 	l = p.newLane()
 	l.head, l.tail, l.n = t, t, 1
+	p.join(l, hash)
+	p.present(l, now)
+}
+
+// wholePartition is the hash of the only lane of a partition that is handled in its own order.
+const wholePartition = 1
+
+// lane returns the lane of a key, nil where there is none, and its hash: 0 where records of that key are in no order. p.mu is held.
+func (p *partition) lane(key []byte) (*lane, uint64) {
 	switch {
 	case p.topic.ordering == ByPartition:
-		p.only = l
-	case p.topic.ordering == ByKey && t.rec.Key != nil:
+		return p.only, wholePartition
+	case p.topic.ordering == ByKey && key != nil:
+		return p.table.find(key)
+	}
+	return nil, 0
+}
+
+// join makes a new lane the one of its key. p.mu is held.
+func (p *partition) join(l *lane, hash uint64) {
+	switch {
+	case hash == 0:
+	case p.topic.ordering == ByPartition:
+		p.only, l.hash = l, hash
+	default:
 		p.table.add(l, hash)
 	}
-	p.makeReady(l)
 }
 
 // makeReady queues a lane whose head may run. p.mu is held; dispatch tells the pool.
@@ -216,7 +247,7 @@ func (p *partition) take(now time.Time) *attempt {
 			return nil
 		}
 		l := p.ready.pop()
-		for l.head != nil && !p.win.Has(l.head.slot) { // truncated after it was fetched: the log has another record there
+		for l.head != nil && l.head.wait == nil && !p.win.Has(l.head.slot) { // truncated after it was fetched: the log has another record there
 			p.pop(l)
 		}
 		if l.head == nil {
@@ -224,6 +255,10 @@ func (p *partition) take(now time.Time) *attempt {
 			continue
 		}
 		if p.setAside(l) || p.past != nil && p.recall(l, now) {
+			continue
+		}
+		if p.guests > 0 && p.busy(l) {
+			p.blocked = append(p.blocked, l)
 			continue
 		}
 		h := l.head.handler
@@ -250,6 +285,7 @@ func (p *partition) leave(a *attempt) {
 	p.running[a.index].index = a.index
 	p.running[last] = nil
 	p.running = p.running[:last]
+	p.unblock()
 	p.settle()
 }
 
@@ -263,15 +299,15 @@ func (p *partition) settle() {
 
 // complete ends the head of a lane and moves on to the next record of it. It reports whether fetching the partition should go on. p.mu is held.
 func (p *partition) complete(l *lane, now time.Time) (resume bool) {
-	p.win.Complete(l.head.slot)
+	if w := l.head.wait; w != nil {
+		w.end()
+	} else {
+		p.win.Complete(l.head.slot)
+	}
 	p.lastEnd = now
 	p.moved(now)
 	p.pop(l)
-	if l.head == nil {
-		p.discard(l)
-	} else {
-		p.makeReady(l)
-	}
+	p.present(l, now)
 	return p.goOn(now)
 }
 
@@ -296,6 +332,9 @@ func (p *partition) pop(l *lane) {
 		l.tail = nil
 	}
 	p.release(int64(t.size))
+	if t.wait != nil {
+		p.e.bodies.give(1)
+	}
 	p.freeTask(t)
 	p.unlist(l)
 	l.fresh()
@@ -312,6 +351,9 @@ func (p *partition) discard(l *lane) {
 	}
 	if p.only == l {
 		p.only = nil
+	}
+	if l.guest {
+		p.guests--
 	}
 	p.freeLane(l)
 }
@@ -388,6 +430,10 @@ func (p *partition) close() {
 	p.ready, p.aside = laneQueue{}, laneQueue{}
 	p.backlog = nil
 	p.table.lanes = nil
+	p.blocked = nil
+	for _, x := range p.logs {
+		x.close()
+	}
 	p.only, p.failing, p.past = nil, nil, nil
 	if p.quiet != nil {
 		close(p.quiet)
@@ -419,7 +465,7 @@ func (p *partition) newLane() *lane {
 }
 
 func (p *partition) freeLane(l *lane) {
-	l.head, l.tail, l.n = nil, nil, 0
+	l.head, l.tail, l.n, l.guest, l.hash = nil, nil, 0, false, 0
 	l.next = p.free
 	p.free = l
 }

@@ -55,6 +55,9 @@ func worstMap(n int, span int64) int64 {
 // share of bounds that are half used up. One that is merely busy is fetched on: pausing costs what the client has buffered of it. p.mu is held.
 func (p *partition) full(now time.Time) bool {
 	owned := max(1, p.e.owns.Load())
+	if p.hold&holdInbox != 0 { // for a moment, as a rule
+		return now.Sub(p.lastEnd) >= stalled
+	}
 	if n := len(p.backlog); n > 0 && (int64(n) > p.e.budget.maxRecords/4/owned || now.Sub(p.lastEnd) >= behind) {
 		return true
 	}

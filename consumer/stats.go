@@ -11,6 +11,7 @@ import (
 type stats struct {
 	handled, skipped, retried, fenced, cut     atomic.Int64
 	alreadyDone, missed, pauses                atomic.Int64
+	folded, spilled                            atomic.Int64
 	assigned, rebalances, lost                 atomic.Int64
 	commits, commitFailures                    atomic.Int64
 	refusedLetters, truncatedLetters, timeouts atomic.Int64
@@ -52,7 +53,7 @@ func (e *engine) count(a *attempt, d decision) {
 		}
 	case fateSkipped:
 		e.stats.skipped.Add(1)
-	case fateRetry:
+	case fateRetry, fateLater:
 		e.stats.retried.Add(1)
 	case fateCut:
 		e.stats.cut.Add(1)

@@ -337,7 +337,7 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 			return nil, fmt.Errorf("commit metadata of %v: the completion map does not fit the broker's limit of %d; the transaction waits until it does", tp{s.p.topic.name, s.p.id}, x.e.metaMax.Load())
 		}
 		offsets[i] = &txn.Offset{
-			Topic: s.p.topic.name, TopicID: s.p.topic.id, Partition: s.p.id, Offset: s.offset, LeaderEpoch: s.epoch, Metadata: s.metadata,
+			Topic: s.place().topic, TopicID: s.topicID(), Partition: s.place().partition, Offset: s.offset, LeaderEpoch: s.epoch, Metadata: s.metadata,
 		}
 		x.e.record(func() history.Event { ev := s.event(history.CommitStart)(); ev.Tx = name; return ev })
 	}
@@ -357,7 +357,7 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 		}
 		s.p.mu.Unlock()
 		if err == nil {
-			err = fmt.Errorf("commit %s at %d: %w", tp{s.p.topic.name, s.p.id}, s.offset, s.err)
+			err = fmt.Errorf("commit %s at %d: %w", s.place(), s.offset, s.err)
 		}
 	}
 	return snaps, err
@@ -399,6 +399,11 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 	for _, s := range snaps {
 		p := s.p
 		p.mu.Lock()
+		if s.log != nil {
+			s.log.committed, s.log.committedAt = s.offset, now
+			p.mu.Unlock()
+			continue
+		}
 		same := p.version == s.version
 		p.commits = commitState{offset: s.offset}
 		p.acked = s.version
@@ -513,7 +518,7 @@ func (x *transactions) findOut(ctx context.Context) error {
 	d := x.doubt
 	mine := map[tp]*snapshot{}
 	for _, s := range d.snaps {
-		if !x.gone(s.p) && slices.ContainsFunc(d.batch, func(st *staged) bool { return st.p == s.p }) {
+		if s.log == nil && !x.gone(s.p) && slices.ContainsFunc(d.batch, func(st *staged) bool { return st.p == s.p }) {
 			mine[tp{s.p.topic.name, s.p.id}] = s
 		}
 	}

@@ -111,6 +111,9 @@ func (f Format) explain(x Failure) explanation {
 	return e
 }
 
+// Redacted is s as Redact leaves it. A panic in Redact gives a text that says so, and not s.
+func (f Format) Redacted(s string) string { return f.redact(s) }
+
 // redact applies Redact. A panic in it must cost neither the record nor a secret.
 func (f Format) redact(s string) (clean string) {
 	if f.Redact == nil || s == "" {

@@ -1,0 +1,100 @@
+package consumer_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// redrive puts a dead letter of orders[0] into the inbox.
+func (w *world) redrive(l dlt.Letter, op string) {
+	w.t.Helper()
+	x := dlt.InboxRecord{Record: l.Source(), TopicID: l.TopicID, Group: "g", Due: time.Now(), Operation: op}.Encode("orders.g.retry")
+	r := &kgo.Record{Topic: x.Topic, Partition: x.Partition, Key: x.Key, Value: x.Value, Headers: x.Headers, Timestamp: x.Timestamp}
+	if err := w.raw.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.history.Record(history.Event{
+		Kind: history.Redrive, Group: "g", Topic: l.Topic, Partition: l.Partition, Offset: l.Offset,
+		To: &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
+	})
+}
+
+func (w *world) inboxCommitted() int64 {
+	offset, _, ok := w.Committed("g", "orders.g.retry", 0)
+	if !ok {
+		return -1
+	}
+	return offset
+}
+
+func TestRedrivenRecordIsHandledByTheOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1", "b=2")
+		got := newSeen(t)
+		broken := true
+		r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			if broken && m.Value == "1" {
+				return consumer.Permanent(errBoom)
+			}
+			got.add(m.Value)
+			return nil
+		}))
+		got.wait(1)
+		waitFor(t, "the first record is dead", func() bool { return len(w.dead()) == 1 && w.committed() == 2 })
+		broken = false
+		d := w.dead()[0]
+		var h sordini.Headers
+		for _, x := range d.Headers {
+			h = append(h, sordini.Header{Key: x.Key, Value: x.Value})
+		}
+		l, err := dlt.Parse(&sordini.Record{Topic: "orders.g.dlt", Key: d.Key, Value: d.Value, Headers: h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.redrive(l, "op-1")
+		got.wait(2)
+		waitFor(t, "the inbox is committed", func() bool { return w.inboxCommitted() == 1 })
+		r.cleanly()
+	})
+}
+
+func TestRetryThroughTheInboxComesWhenDueAndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1", "a=2", "b=3")
+		got := newSeen(t)
+		began := time.Now()
+		var at time.Duration
+		h := func(_ context.Context, m *consumer.Message[string]) error {
+			if m.Value == "1" {
+				if time.Since(began) < time.Hour {
+					return errBoom
+				}
+				at = time.Since(began)
+			}
+			got.add(m.Value)
+			return nil
+		}
+		r := start(t, w.group(h, consumer.RetryLater(2*time.Hour)))
+		waitFor(t, "the source is committed", func() bool { return w.committed() == 3 })
+		r.cleanly()
+		r = start(t, w.group(h, consumer.RetryLater(2*time.Hour)))
+		if all := got.wait(3); all[0] != "3" || all[1] != "1" || all[2] != "2" {
+			t.Errorf("handled %v, want 3 1 2", all)
+		}
+		if at < 2*time.Hour || at > 2*time.Hour+10*time.Second {
+			t.Errorf("tried again after %v, want two hours", at)
+		}
+		r.cleanly()
+	})
+}

@@ -94,6 +94,10 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	}
 	if err != nil {
 		x := l.letter
+		if x.hand != nil && errors.Is(err, kerr.MessageTooLarge) { // what cannot be handed on dies
+			p.outgrown(l, err)
+			return
+		}
 		if errors.Is(err, kerr.MessageTooLarge) && x.hand == nil && x.cut < dlt.WithoutKey {
 			x.limit = x.smaller(p.topic.deadMax)
 			f := e.g.cfg.format

@@ -336,6 +336,21 @@ func (p *partition) handed(l *lane, r *kgo.Record) (resume bool) {
 	return p.complete(l, time.Now())
 }
 
+// outgrown gives up the head of a lane because the inbox does not take a record of its size. p.mu is held.
+func (p *partition) outgrown(l *lane, err error) {
+	t, h := l.head, l.letter.hand
+	if t.wait == nil {
+		h.log.ix.End(h.id) // it never came there; its lane holds what is behind it in memory
+	}
+	l.cause = fmt.Errorf("hand the record to %s: %w", h.log.topic, err)
+	a := newAttempt(p, l, time.Now())
+	a.number = l.attempts
+	l.letter = p.e.write(a, decision{class: dlt.TooLarge, err: l.cause})
+	l.state = laneParked
+	p.parked++
+	p.e.produce(p, l)
+}
+
 // arrive takes in the body of a record that is due, or will be soon. p.mu is held.
 func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Time) {
 	rec, err := dlt.ParseInbox(sdkRecord(r))

@@ -6,9 +6,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/dlt"
 	"github.com/sordini-go/sordini/internal/history"
@@ -96,5 +99,52 @@ func TestRetryThroughTheInboxComesWhenDueAndInOrder(t *testing.T) {
 			t.Errorf("tried again after %v, want two hours", at)
 		}
 		r.cleanly()
+	})
+}
+
+// Kafka forgets the offsets of topics that nobody subscribes to.
+func TestInboxOffsetOutlastsTheRetentionOfOffsets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, brokertest.Properties(map[string]string{"offsets.retention.minutes": "1440"}))
+		w.put("a=1")
+		got := newSeen(t)
+		r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			if m.Attempt == 1 {
+				return errBoom
+			}
+			got.add(m.Value)
+			return nil
+		}, consumer.Retry(consumer.RetryPolicy{Retries: -1}), consumer.RetryLater(time.Minute)))
+		got.wait(1)
+		waitFor(t, "the inbox is committed", func() bool { return w.inboxCommitted() == 1 })
+		for range 3 {
+			<-time.After(24 * time.Hour)
+			if w.inboxCommitted() != 1 {
+				t.Fatal("the inbox's offset has expired")
+			}
+		}
+		r.cleanly()
+	})
+}
+
+func TestRecordThatTheInboxDoesNotTakeDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders.g.retry", Fail: kerr.MessageTooLarge.Code})
+		w.put("a=1", "a=2")
+		got := newSeen(t)
+		r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			if m.Value == "1" {
+				return errBoom
+			}
+			got.add(m.Value)
+			return nil
+		}, consumer.Retry(consumer.RetryPolicy{Retries: -1}), consumer.RetryLater(time.Minute)))
+		got.wait(1)
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 2 })
+		r.cleanly()
+		if d := w.dead(); len(d) != 1 || string(d[0].Value) != "1" {
+			t.Errorf("dead letters %v, want the one that failed", d)
+		}
 	})
 }

@@ -18,6 +18,10 @@ import (
 const (
 	loadAhead  = time.Second // how long before it is due the body of a record is fetched
 	loadAtOnce = 256
+
+	// commitAgain is how old the commit of an inbox may get. Nobody subscribes to it, and Kafka forgets offsets of such topics some days after their last
+	// commit (offsets.retention.minutes).
+	commitAgain = 12 * time.Hour
 )
 
 // loadSoon tells the loader that something may be due, or that there is room.
@@ -45,6 +49,9 @@ func (r *inboxReader) load(stop <-chan struct{}) {
 		for _, p := range r.e.partitions() {
 			p.mu.Lock()
 			for _, x := range p.logs {
+				if x.committed >= 0 && now.Sub(x.committedAt) > commitAgain {
+					p.changed()
+				}
 				if !x.caughtUp || p.hold&holdInbox != 0 || p.stopping || x.closed || x.loading {
 					continue
 				}

@@ -197,22 +197,9 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	topic := e.topic(at.topic)
 	start, meta, why := e.resume(topic, c, log)
-	p := &partition{
-		e: e, topic: topic, id: at.partition,
-		win:         window.New(start.offset, start.epoch, meta.Completed),
-		table:       newLaneTable(),
-		incarnation: meta.Incarnation,
-		fence:       fence(meta.Incarnation, generation),
-		past:        past(meta.Attempts),
-	}
-	p.done = meta.Completed
-	inboxesOf(p)
-	p.mark.Store(start.offset)
-	p.seen, p.markMoved = start.offset, time.Now()
-	p.lastEnd = p.markMoved // nothing of it is late yet
+	p := e.own(topic, at.partition, start, meta, generation)
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
-	p.changed() // so that the position of a new group and the fence are committed before they matter
 	if why != nil {
 		e.log.Warn("commit metadata is ignored", "partition", at.String(), "committed", c.offset, "resume", start.offset, "reason", why)
 	}
@@ -244,6 +231,25 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	e.follow(p)
 	e.reader.openSoon()
 	return start
+}
+
+// own makes an ownership that begins at start with what the commit's metadata says.
+func (e *engine) own(topic *topicPlan, id int32, start position, meta commitmeta.Metadata, generation int32) *partition {
+	p := &partition{
+		e: e, topic: topic, id: id,
+		win:         window.New(start.offset, start.epoch, meta.Completed),
+		table:       newLaneTable(),
+		incarnation: meta.Incarnation,
+		fence:       fence(meta.Incarnation, generation),
+		past:        past(meta.Attempts),
+		done:        meta.Completed,
+	}
+	inboxesOf(p)
+	p.mark.Store(start.offset)
+	p.seen, p.markMoved = start.offset, time.Now()
+	p.lastEnd = p.markMoved // nothing of it is late yet
+	p.changed()             // so that the position of a new group and the fence are committed before they matter
+	return p
 }
 
 // resume decides where a partition goes on and what of the commit's metadata is believed. why says why metadata that was there is not.

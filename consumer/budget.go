@@ -51,8 +51,8 @@ func (b *budget) free() int64 {
 	return min(n, max(b.least, b.maxRecords/4))
 }
 
-// wait blocks until something may be fetched or stop is closed; once nothing may, it waits for more than a record. Only the poll loop calls it.
-func (b *budget) wait(stop <-chan struct{}) int {
+// wait blocks until something may be fetched, or stop is closed or wake receives, which gives 0; once nothing may, it waits for more than a record. Only the poll loop calls it.
+func (b *budget) wait(stop, wake <-chan struct{}) int {
 	if n := b.free(); n > 0 {
 		return int(n)
 	}
@@ -65,6 +65,8 @@ func (b *budget) wait(stop <-chan struct{}) int {
 		select {
 		case <-b.freed:
 		case <-stop:
+			return 0
+		case <-wake:
 			return 0
 		}
 	}

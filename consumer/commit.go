@@ -155,11 +155,14 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		}
 		s := &snapshot{p: p, version: p.version}
 		s.offset, s.epoch, s.done = p.win.Ahead()
-		attempts := p.attempts(s.offset)
 		inboxes := p.inboxSnapshots(limit)
+		attempts, incarnation := p.attempts(s.offset), p.incarnation
+		if to := p.target; to != nil { // it is being moved: what was over beyond the mark is not over for who is sent back
+			s.offset, s.epoch, s.done, attempts, incarnation = to.offset, -1, commitmeta.Completed{}, nil, to.incarnation
+		}
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
-			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: p.incarnation,
+			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: incarnation,
 		}
 		s.metadata, s.done = encode(meta, limit)
 		s.cut = s.done.Len() != meta.Completed.Len()

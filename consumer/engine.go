@@ -33,6 +33,7 @@ type engine struct {
 	side  *kgo.Client        // writes dead letters, asks about topics
 	abort context.CancelFunc // ends what the clients still do
 
+	tasks  tasks // of the poll loop
 	paces  paces
 	budget *budget
 	tx     *transactions // nil where handlers are not transactional
@@ -77,7 +78,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
 		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
-		dirty: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
+		dirty: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, tasks: tasks{some: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)

@@ -23,18 +23,22 @@ func (e *engine) pollLoop() {
 		<-e.stopping
 		cancel()
 	}()
+	poll := e.tasks.poll(ctx)
 	for {
-		n := e.budget.wait(e.stopping)
-		if n == 0 {
+		n := e.budget.wait(e.stopping, e.tasks.some)
+		if e.draining() {
 			return
 		}
-		fetches := e.cl.PollRecords(ctx, n)
+		fetches := e.cl.PollRecords(poll, max(1, n)) // nothing is polled where n is 0: there are tasks, and poll is over
 		if e.draining() || fetches.IsClientClosed() {
 			e.cl.AllowRebalance()
 			return
 		}
 		fetches.EachError(e.fetchFailed)
 		fetches.EachPartition(e.fetched1)
+		if e.tasks.run() {
+			poll = e.tasks.poll(ctx)
+		}
 		e.cl.AllowRebalance()
 	}
 }
@@ -94,6 +98,7 @@ func (e *engine) fetchFailed(topic string, partition int32, err error) {
 	var large *kgo.ErrDecompressTooLarge
 	var session *kgo.ErrGroupSession
 	switch {
+	case errors.Is(err, context.Canceled): // the poll was ended for a task
 	case errors.As(err, &loss):
 		e.lostData(at, loss)
 	case errors.As(err, &large):

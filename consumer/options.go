@@ -195,10 +195,12 @@ func CommitInterval(d time.Duration) Option {
 	})
 }
 
-// Start is where a group begins on a partition that it has no committed offset for: Earliest, Latest or Time.
+// Start is a position: where a group begins on a partition that it has no committed offset for, or where Seek, Replay and Reset move it: Earliest, Latest,
+// Time or, for some of these, Offset.
 type Start struct {
-	kind startKind
-	time time.Time
+	kind   startKind
+	time   time.Time
+	offset int64
 }
 
 type startKind uint8
@@ -207,6 +209,7 @@ const (
 	startEarliest startKind = iota
 	startLatest
 	startTime
+	startOffset
 )
 
 // Earliest starts a new group at the oldest record, so that nothing published before its first deployment is missed. It is the default.
@@ -219,7 +222,14 @@ func Latest() Start { return Start{kind: startLatest} }
 func Time(t time.Time) Start { return Start{kind: startTime, time: t} }
 
 // StartAt sets where a new group starts. The position is committed before the first record is handled, so a crash right after the start does not move it.
-func StartAt(s Start) Option { return groupOption(func(c *config) { c.start = s }) }
+func StartAt(s Start) Option {
+	return groupOption(func(c *config) {
+		if s.kind == startOffset {
+			c.errs = append(c.errs, refuse("StartAt: an offset is a position in one partition; use Earliest, Latest or Time, and Seek for one partition"))
+		}
+		c.start = s
+	})
+}
 
 // OtherTypesPolicy says what becomes of records whose type no handler of the group is registered for.
 type OtherTypesPolicy uint8

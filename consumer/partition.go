@@ -49,9 +49,10 @@ type partition struct {
 	parked     int // dead letters being written
 	records    int // in flight
 	size       int64
-	stopping   bool // nothing is dispatched any more
-	hold       hold // nothing is dispatched while there is a reason
-	closed     bool // fenced: no result counts any more
+	stopping   bool    // nothing is dispatched any more
+	target     *target // where its position is being moved, nil for nowhere
+	hold       hold    // nothing is dispatched while there is a reason
+	closed     bool    // fenced: no result counts any more
 	quiet      chan struct{}
 	base       int64         // where the ownership began to fetch
 	seen       int64         // the offset after the last one that was fetched

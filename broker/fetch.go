@@ -18,6 +18,7 @@ type fetchPartition struct {
 	name  string
 	id    topicID
 	index int32
+	known string // the name that a session has found for the id
 
 	offset    int64
 	maxBytes  int32
@@ -125,6 +126,9 @@ func (f *fetch) read(r *request, limit int) func(minBytes int32) bool {
 	total, failed := 0, false
 	for _, p := range f.parts {
 		p.part, p.err = r.partition(f.req.Version >= 13, p.name, p.id, p.index)
+		if f.session != nil && f.session.byID {
+			p.err = p.recall(r, p.err)
+		}
 		p.batches, p.bytes, p.aborted = p.batches[:0], 0, p.aborted[:0]
 		p.result = fetchResult{highWatermark: -1, stable: -1, start: -1, preferred: noPreference}
 		p.hinted = false

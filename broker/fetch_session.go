@@ -199,6 +199,20 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 	s.parts = kept
 }
 
+// recall remembers the name of a topic that is read by its id. Once it is known a session is told of the topic as by name: that there is none any more, or
+// that it has another id.
+func (p *fetchPartition) recall(r *request, err error) error {
+	switch {
+	case err == nil:
+		p.known = p.part.topic.name
+	case err == kerr.UnknownTopicID && p.known != "":
+		if _, err = r.partition(false, p.known, topicID{}, p.index); err == nil {
+			return kerr.InconsistentTopicID
+		}
+	}
+	return err
+}
+
 // due says whether an incremental response has to mention the partition, and notes what it says.
 func (p *fetchPartition) due() bool {
 	changed := p.bytes > 0 || p.err != nil || p.result.diverges || p.result.preferred != noPreference || p.result.highWatermark != p.sentHW || p.result.start != p.sentStart

@@ -276,6 +276,59 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 	})
 }
 
+// As Apache Kafka 4.3.1 answers the same requests.
+func TestFetchSessionKnowsTheNameOfATopicThatIsGone(t *testing.T) {
+	cluster := start(t, broker.Config{})
+	w := dial(t, cluster, 1)
+	create := func() [16]byte {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		topic := kmsg.NewCreateTopicsRequestTopic()
+		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "orders", 1, 1
+		req.Topics = append(req.Topics, topic)
+		return ask[*kmsg.CreateTopicsResponse](w, 7, req).Topics[0].TopicID
+	}
+	id := create()
+	session, epoch := int32(0), int32(0)
+	fetch := func(resend bool) int16 {
+		t.Helper()
+		req := kmsg.NewPtrFetchRequest()
+		req.MaxBytes, req.SessionID, req.SessionEpoch = 1<<20, session, epoch
+		if resend {
+			p := kmsg.NewFetchRequestTopicPartition()
+			p.PartitionMaxBytes = 1 << 20
+			req.Topics = append(req.Topics, kmsg.FetchRequestTopic{TopicID: id, Partitions: []kmsg.FetchRequestTopicPartition{p}})
+		}
+		resp := ask[*kmsg.FetchResponse](w, 17, req)
+		if session = resp.SessionID; session == 0 {
+			t.Fatalf("no session: %d", resp.ErrorCode)
+		}
+		epoch++
+		return resp.Topics[0].Partitions[0].ErrorCode
+	}
+	expect := func(when string, got int16, want *kerr.Error) {
+		t.Helper()
+		if got != want.Code {
+			t.Errorf("%s: %v, want %v", when, kerr.ErrorForCode(got), want)
+		}
+	}
+	if code := fetch(true); code != 0 {
+		t.Fatalf("fetch: %d", code)
+	}
+	del := kmsg.NewPtrDeleteTopicsRequest()
+	name := "orders"
+	del.Topics = append(del.Topics, kmsg.DeleteTopicsRequestTopic{Topic: &name})
+	if code := ask[*kmsg.DeleteTopicsResponse](w, 6, del).Topics[0].ErrorCode; code != 0 {
+		t.Fatalf("delete: %d", code)
+	}
+	expect("deleted", fetch(false), kerr.UnknownTopicOrPartition)
+	expect("deleted, sent again", fetch(true), kerr.UnknownTopicOrPartition)
+	create()
+	expect("made anew", fetch(false), kerr.InconsistentTopicID)
+	expect("made anew, sent again", fetch(true), kerr.InconsistentTopicID)
+	session, epoch = 0, 0
+	expect("in a new session", fetch(true), kerr.UnknownTopicID)
+}
+
 func TestSessionOfManyPartitionsStarvesNone(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
 		w := dial(t, cluster, 1)

@@ -38,7 +38,6 @@ const (
 	smallLogs = "sets log.segment.bytes=1, below Kafka's least of 1 MiB"
 	ownName   = "sets offset.retention.ms, which Kafka does not have"
 	emptyID   = "joins by ConsumerGroupHeartbeat 1 without a member id, which Kafka refuses (KIP-1082)"
-	sessionID = "the answer to a session's topic that was deleted or made anew: UNKNOWN_TOPIC_ID here; to be compared with Kafka"
 )
 
 // kfakeFails lists the tests of kfake that fail on the reference broker.
@@ -65,10 +64,7 @@ var kfakeFails = map[string]string{
 	"Test848RebalanceTimeout":    emptyID,
 	"Test848UnsupportedAssignor": emptyID,
 
-	"TestFetchSessionDeletedTopic":         sessionID,
-	"TestFetchSessionRecreatedTopic":       sessionID,
-	"TestFetchSessionRecreatedTopicResend": sessionID,
-
+	"TestAlterConfigsAppliesAndReadsBack":      "replaces the settings of all brokers without min.insync.replicas, which Kafka refuses with eligible leader replicas (KIP-966)",
 	"TestAlterReplicaLogDirsMovesPartition":    "moves to a directory that does not exist; Kafka answers LOG_DIR_NOT_FOUND",
 	"TestApiVersionsLiteralRequest":            "wants ApiVersions 5, which Kafka 4.3 does not have",
 	"TestClientMetricsSubscriptions":           "expects INVALID_CONFIG for a null value; Kafka answers INVALID_REQUEST",

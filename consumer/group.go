@@ -26,6 +26,7 @@ type Group struct {
 	state    groupState
 	handlers []*handler
 	engine   *engine // while it runs
+	failed   error   // what Run answered
 }
 
 type groupState uint8
@@ -36,6 +37,10 @@ const (
 	stateDraining
 	stateStopped
 )
+
+func (s groupState) String() string {
+	return [...]string{"not started", "running", "draining", "stopped"}[s]
+}
 
 // New returns a member of the group named name, which is created on the brokers when its first member joins. It returns an error that wraps ErrConfig when
 // an option can not work, and does not talk to a broker.
@@ -84,12 +89,12 @@ func (g *Group) Run(ctx context.Context) error {
 	g.engine = e
 	g.mu.Unlock()
 
-	err = e.run(ctx)
+	err = sordini.Explain(e.run(ctx), sordini.About{Group: g.name, Principal: g.cluster.Principal()})
 
 	g.mu.Lock()
-	g.state = stateStopped
+	g.state, g.failed = stateStopped, err
 	g.mu.Unlock()
-	return sordini.Explain(err, sordini.About{Group: g.name, Principal: g.cluster.Principal()})
+	return err
 }
 
 // topicPlan is one source topic and who handles it.

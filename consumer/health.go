@@ -52,7 +52,7 @@ func (g *Group) Health() Health {
 	g.mu.Lock()
 	e, state := g.engine, g.state
 	g.mu.Unlock()
-	h := Health{State: [...]string{"not started", "running", "draining", "stopped"}[state]}
+	h := Health{State: state.String()}
 	if e != nil && state != stateStopped {
 		h.Reasons = e.reasons(time.Now())
 	}
@@ -105,7 +105,7 @@ func (e *engine) reasons(now time.Time) []Reason {
 				if since, until, waiting, cause := h.circuit.state(); !since.IsZero() {
 					rs = append(rs, Reason{
 						Code: "circuit-open", Topic: t.name, Since: since,
-						Summary: fmt.Sprintf("the circuit of the handler of %q is open: %d of its records wait, the next one is tried at %s; the last failure was: %v", t.name, waiting, until.Format(time.RFC3339), cause),
+						Summary: fmt.Sprintf("the circuit of the handler of %q is open: %d of its records wait, the next one is tried at %s; the last failure was: %v", t.name, waiting, until.Format(time.RFC3339), e.g.showCause(cause)),
 					})
 				}
 			}
@@ -156,14 +156,14 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 		case l.letter != nil && now.Sub(l.since) > slowLetter:
 			add("dead-letter-slow", l.head.rec.Offset, l.since, "the dead letter of offset %d has not been acknowledged; nothing is committed past it", l.head.rec.Offset)
 		case l.stuck:
-			add("dead-letters-off", l.head.rec.Offset, l.firstFailed, "offset %d can not be handled and dead letters are off; nothing is committed past it: %v", l.head.rec.Offset, l.cause)
+			add("dead-letters-off", l.head.rec.Offset, l.firstFailed, "offset %d can not be handled and dead letters are off; nothing is committed past it: %s", l.head.rec.Offset, p.e.g.showCause(l.cause))
 		}
 		if most == nil || l.n > most.n {
 			most = l
 		}
 	})
 	if away != nil {
-		add("registry-away", away.head.rec.Offset, p.markMoved, "offset %d waits for the schema registry and is tried again: %v", away.head.rec.Offset, away.cause)
+		add("registry-away", away.head.rec.Offset, p.markMoved, "offset %d waits for the schema registry and is tried again: %s", away.head.rec.Offset, p.e.g.showCause(away.cause))
 	}
 	if most != nil && int64(most.n) > p.e.budget.maxRecords/shareOfBound {
 		rs = append(rs, Reason{

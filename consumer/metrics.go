@@ -26,7 +26,12 @@ const (
 	metricMissed     = "sordini.consumer.missed" // records that were gone before they were handled
 	metricCommits    = "sordini.consumer.commits"
 	metricFailures   = "sordini.consumer.commit.failures"
-	metricHealthy    = "sordini.consumer.healthy" // 1 or 0
+	metricStuck      = "sordini.consumer.keys.stuck" // keys whose first record in flight has failed or run for a minute or longer
+	metricPaused     = "sordini.consumer.paused"     // partitions that the member owns and that are paused as a whole
+	metricLimit      = "sordini.consumer.concurrency"
+	metricRunning    = "sordini.consumer.running"      // handlers that run
+	metricCircuits   = "sordini.consumer.circuit.open" // 1 or 0; by topic, for handlers with a circuit breaker
+	metricHealthy    = "sordini.consumer.healthy"      // 1 or 0
 )
 
 const (
@@ -99,6 +104,51 @@ func (e *engine) measure() (stop func()) {
 		now := time.Now()
 		for _, x := range e.partitions() {
 			p(int64(x.oldest(now)/time.Second), x.attributes()...)
+		}
+	})
+	gauge(metricStuck, "{key}", "Keys whose first record in flight has failed, run or waited for its dead letter for a minute or longer.", func(p put) {
+		p(int64(e.g.Status().StuckAll))
+	})
+	gauge(metricPaused, "{partition}", "Partitions that are paused as a whole.", func(p put) {
+		n := int64(0)
+		for _, x := range e.partitions() {
+			x.mu.Lock()
+			if x.hold&holdPause != 0 {
+				n++
+			}
+			x.mu.Unlock()
+		}
+		p(n)
+	})
+	gauge(metricLimit, "{handler}", "Handlers that may run at the same time.", func(p put) {
+		e.g.mu.Lock()
+		n := e.g.cfg.concurrency
+		e.g.mu.Unlock()
+		p(int64(n))
+	})
+	gauge(metricRunning, "{handler}", "Handlers that run.", func(p put) {
+		n := 0
+		for _, x := range e.partitions() {
+			x.mu.Lock()
+			n += len(x.running)
+			x.mu.Unlock()
+		}
+		p(int64(n))
+	})
+	gauge(metricCircuits, "1", "1 when a circuit breaker of the topic's handlers is open.", func(p put) {
+		for _, t := range e.topics {
+			open, any := int64(0), false
+			for _, h := range handlersOf(t) {
+				if h.circuit != nil {
+					any = true
+					if h.circuit.opened.Load() {
+						open = 1
+					}
+				}
+			}
+			if any {
+				p(open, attrTopic.String(t.name))
+			}
 		}
 	})
 	gauge(metricHealthy, "1", "1 when the group is well, 0 when Health has a reason.", func(p put) {
@@ -186,13 +236,13 @@ const lagInterval = 15 * time.Second
 
 // Counts is what a group did on this member since it started.
 type Counts struct {
-	Handled int64               // records whose handler returned nil
-	Skipped int64               // records that ended by Skip, or as a type that the group skips
-	Dead    map[dlt.Class]int64 // dead letters that every in-sync replica has, by class
-	Retried int64               // attempts that failed and are followed by another
-	Missed  int64               // records that were gone before they were handled
-	Fenced  int64               // results of handlers that outlived their partition
-	Lag     int64               // records from the first one that is not over to the end of the log, over all partitions that the member owns
+	Handled int64               `json:"handled"` // records whose handler returned nil
+	Skipped int64               `json:"skipped"` // records that ended by Skip, or as a type that the group skips
+	Dead    map[dlt.Class]int64 `json:"dead"`    // dead letters that every in-sync replica has, by class
+	Retried int64               `json:"retried"` // attempts that failed and are followed by another
+	Missed  int64               `json:"missed"`  // records that were gone before they were handled
+	Fenced  int64               `json:"fenced"`  // results of handlers that outlived their partition
+	Lag     int64               `json:"lag"`     // records from the first one that is not over to the end of the log, over all partitions that the member owns
 }
 
 // Counts returns what the group did on this member so far, also after Run has returned.

@@ -253,6 +253,7 @@ func (c *Cluster) newGroups() *groups.Manager {
 			Migration: migrations[p.String("group.consumer.migration.policy")],
 		},
 		ConsumerOf: c.consumerConfig,
+		Write:      c.writeGroups,
 		Changed:    c.watchers.notify,
 		Logger:     c.log,
 	})

@@ -80,7 +80,8 @@
 //     end of a segment, which one of Kafka's does not.
 //   - All brokers have one listener each, of one kind; SASL GSSAPI and delegation tokens are not served, as in a Kafka where they are off.
 //   - Kafka's own topics (__consumer_offsets, __transaction_state) are created when the first coordinator is asked for, with a replica on every broker,
-//     and led by the coordinators; they hold no records yet.
+//     and led by the coordinators. They hold offsets, members of classic groups and transactional ids in Kafka's own encoding, but no members of consumer
+//     groups, and what somebody else writes there nobody reads: a coordinator that takes over knows already.
 //   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A
 //     topic's default that is altered for one broker alone is shown and not applied.
 //

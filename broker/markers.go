@@ -105,7 +105,9 @@ func (m *marking) try() (done, retry bool) {
 		return false, true
 	}
 	if m.partition.Topic == offsetsTopic {
-		c.endOffsets(m.partition.Partition, m.ending.Producer.ID, m.ending.Commit)
+		p := &m.ending.Producer
+		c.endOffsets(m.partition.Partition, storage.Marker{Producer: p.ID, Epoch: p.Epoch, Coordinator: coordinator.epoch, Commit: m.ending.Commit,
+			Bumped: m.ending.Bumped})
 		done = true
 	} else if done = m.written && m.replicated(part); !done {
 		err := m.append(part, leader, coordinator.epoch)
@@ -173,10 +175,11 @@ func (p *partition) markLocked(m storage.Marker, now time.Time) (storage.Appende
 }
 
 // endOffsets does what a marker in a partition of the offsets topic does.
-func (c *Cluster) endOffsets(partition int32, producer int64, commit bool) {
+func (c *Cluster) endOffsets(partition int32, m storage.Marker) {
 	c.txnOffsets.Lock()
 	defer c.txnOffsets.Unlock()
-	c.groups.EndTxns(func(group string) bool { return c.offsetsPartition(group) == partition }, producer, commit)
+	c.groups.EndTxns(func(group string) bool { return c.offsetsPartition(group) == partition }, m.Producer, m.Commit)
+	c.writeOwnMarker(partition, m)
 }
 
 // handleWriteTxnMarkers is how coordinators end transactions, and how kafka-transactions aborts one that hangs (KIP-664).
@@ -234,7 +237,8 @@ func (r *request) mark(q *kmsg.WriteTxnMarkersRequestMarker, topic string, index
 		if c.offsetsLeader(index) != r.node.id {
 			return nil, kerr.NotLeaderForPartition
 		}
-		c.endOffsets(index, q.ProducerID, q.Committed)
+		c.endOffsets(index, storage.Marker{Producer: q.ProducerID, Epoch: q.ProducerEpoch, Coordinator: q.CoordinatorEpoch, Commit: q.Committed,
+			Bumped: q.TransactionVersion >= 2})
 		return nil, nil
 	}
 	part := c.partition(topic, index)

@@ -90,6 +90,7 @@ func (c *Cluster) newTxns() *txns.Manager {
 	return txns.New(txns.Config{
 		NewProducerID:      c.newProducerID,
 		Write:              c.writeMarkers,
+		WriteDown:          c.writeTxns,
 		MaxTimeout:         p.Millis("transaction.max.timeout.ms"),
 		AbortInterval:      p.Millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
 		Expiration:         p.Millis("transactional.id.expiration.ms"),

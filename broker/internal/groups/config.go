@@ -58,6 +58,9 @@ type Config struct {
 	// of them, which it is given; a size or a policy of its own is not looked at.
 	// It is called with the coordinator's lock held, and must not call back. Nil: no group has settings of its own.
 	ConsumerOf func(group string, all ConsumerConfig) ConsumerConfig
+	// Write is told what Kafka writes down, in order, before the request that
+	// brought it about is answered. It must not call back. Nil: nobody is.
+	Write func([]Entry)
 	// Changed is called after each request and timer, which may have changed what
 	// [Manager.Group] and [Manager.Offsets] say. It must not block. Nil: nothing
 	// is.

@@ -87,7 +87,7 @@ func (m *Manager) expire(g *group) {
 		for num, c := range maps.Clone(ps) {
 			if at, ok := g.expiresAt(c, subscribed, m.cfg.OffsetsRetention); ok && !now.Before(at) && !g.unstable(topic, num) {
 				m.log("offset has expired", "group", g.name, "topic", topic, "partition", num)
-				g.offsets.remove(topic, num)
+				m.forget(g, topic, num)
 			}
 		}
 	}

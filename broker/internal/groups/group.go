@@ -10,6 +10,7 @@ type group struct {
 	consumer *consumer // nil in a classic group
 	offsets  offsets
 	staged   map[int64]offsets // by the producers of open transactions
+	noted    bool              // members have been written down
 	expiry   alarm             // of offsets, and in the end of the group
 }
 

@@ -27,6 +27,7 @@ func (m *Manager) joinGroup(c call, client Client, req *kmsg.JoinGroupRequest) {
 			return
 		}
 		g = m.create(req.Group)
+		m.begins(g)
 	}
 	if g.consumer != nil && g.state() != Empty {
 		g.consumer.joinRequest(c, client, req)

@@ -35,6 +35,7 @@ type Manager struct {
 	timers sync.WaitGroup // timers that will still call back
 
 	load    sync.Once  // of the topics, before they are first needed
+	writing sync.Mutex // held while the journal is written down
 	imaging sync.Mutex // held while the topics are asked for and put in place
 
 	started time.Time // looks for what has expired come so many intervals later
@@ -46,6 +47,7 @@ type Manager struct {
 	image     image
 	newTopics int64 // grows whenever topics are created
 	waiters   []*stateWaiter
+	journal   []Entry  // what is to be written down once mu is released
 	out       []func() // what is to be done once mu is released: answers, log lines
 }
 
@@ -80,7 +82,11 @@ func (m *Manager) Close() {
 func (m *Manager) unlock() {
 	out := m.out
 	m.out = nil
+	written := len(m.journal) > 0
 	m.mu.Unlock()
+	if written {
+		m.flush()
+	}
 	m.cfg.Changed()
 	for _, f := range out {
 		f()
@@ -177,6 +183,7 @@ func (m *Manager) create(name string) *group {
 
 // drop forgets a group and its offsets.
 func (m *Manager) drop(g *group) {
+	m.dropped(g)
 	m.closeGroup(g)
 	delete(m.groups, g.name)
 	m.reached(g.name, Dead)

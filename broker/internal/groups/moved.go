@@ -28,6 +28,10 @@ func (c *classic) write() {
 		})
 	}
 	c.written = w
+	if c.m.cfg.Write != nil {
+		c.g.noted = true
+		c.m.writes(w.entry(c.g.name))
+	}
 }
 
 // Moved does to a group what it means to have its coordinator moved to another

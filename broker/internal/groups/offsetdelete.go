@@ -32,7 +32,7 @@ func (m *Manager) offsetDelete(c call, req *kmsg.OffsetDeleteRequest) {
 				case g.subscribedTo(t.Topic):
 					err = kerr.GroupSubscribedToTopic
 				default:
-					g.offsets.remove(t.Topic, p.Partition)
+					m.forget(g, t.Topic, p.Partition)
 					for _, staged := range g.staged {
 						staged.remove(t.Topic, p.Partition)
 					}

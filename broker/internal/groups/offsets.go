@@ -32,6 +32,14 @@ func (o *offsets) put(topic string, partition int32, c committed) {
 	(*o)[topic][partition] = c
 }
 
+// forget takes an offset away, if there is one.
+func (m *Manager) forget(g *group, topic string, partition int32) {
+	if _, ok := g.offsets[topic][partition]; ok {
+		g.offsets.remove(topic, partition)
+		m.forgets(g.name, topic, partition)
+	}
+}
+
 func (o offsets) remove(topic string, partition int32) {
 	delete(o[topic], partition)
 	if len(o[topic]) == 0 {
@@ -48,6 +56,7 @@ type commitRequest struct {
 	generation int32
 	retention  time.Duration // < 0: the group's
 	producer   *int64        // of a transactional commit
+	epoch      int16         // the producer's
 	byID       bool          // topics are named by their ids
 	topics     []commitTopic
 }
@@ -160,6 +169,17 @@ func (m *Manager) commit(g *group, req commitRequest, t commitTopic, p kmsg.Offs
 	}
 	if req.retention >= 0 {
 		c.expires = c.at.Add(req.retention)
+	}
+	if m.cfg.Write != nil {
+		down := c
+		if req.producer != nil {
+			down.topicID = topicID{} // TxnOffsetCommit names topics
+		}
+		e := offsetEntry(g.name, t.name, p.Partition, down)
+		if e.Transactional = req.producer != nil; e.Transactional {
+			e.Producer, e.Epoch = *req.producer, req.epoch
+		}
+		m.writes(e)
 	}
 	if req.producer != nil {
 		g.stage(*req.producer, t.name, p.Partition, c)

@@ -75,6 +75,9 @@ func (m *Manager) forgetTopic(topic string) {
 			delete(staged, topic)
 		}
 		if g.offsets[topic] != nil {
+			for num := range g.offsets[topic] {
+				m.forgets(g.name, topic, num)
+			}
 			delete(g.offsets, topic)
 			m.watch(g)
 		}

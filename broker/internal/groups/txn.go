@@ -11,7 +11,7 @@ import (
 func (m *Manager) txnOffsetCommit(c call, req *kmsg.TxnOffsetCommitRequest) {
 	cr := commitRequest{
 		version: req.Version, group: req.Group, member: req.MemberID, instance: req.InstanceID, generation: req.Generation,
-		retention: -1, producer: &req.ProducerID,
+		retention: -1, producer: &req.ProducerID, epoch: req.ProducerEpoch,
 	}
 	for _, t := range req.Topics {
 		ct := commitTopic{name: t.Topic}

@@ -131,6 +131,11 @@ func (l *Log) AppendVerified(b records.Batch, g *Verification, epoch int32, now 
 	return l.append(b, epoch, now, lim), nil
 }
 
+// AppendOwn is Append for what a coordinator writes to its own topic: it has no sequence numbers, and who has checked its transaction is the coordinator.
+func (l *Log) AppendOwn(b records.Batch, epoch int32, now int64, lim Limits) Appended {
+	return l.append(b, epoch, now, lim)
+}
+
 // append gives a batch its place.
 func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) Appended {
 	res := Appended{Base: l.end, Time: -1}

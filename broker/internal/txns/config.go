@@ -12,6 +12,10 @@ type Config struct {
 	// Write is told of each transaction that ends: markers are due in its partitions. It must not block.
 	Write func(Ending)
 
+	// WriteDown is told what Kafka writes down of transactional ids, in order, before the request that brought it about is answered. It must not call back.
+	// Nil: nobody is.
+	WriteDown func([]Entry)
+
 	// MaxTimeout is transaction.max.timeout.ms: the longest timeout that a producer may ask for. 0: 15 minutes.
 	MaxTimeout time.Duration
 	// AbortInterval is how often transactions that outlive their timeouts are looked for

@@ -14,12 +14,15 @@ type Manager struct {
 	started time.Time      // looks come so many intervals later
 	timers  sync.WaitGroup // timers that will still call back
 
-	mu     sync.Mutex // guards what follows
-	closed bool
-	txns   map[string]*txn
-	out    []func() // what is to be done once mu is released
-	aborts alarm    // looks for what has timed out
-	expiry alarm    // looks for what has expired
+	writing sync.Mutex // held while the journal is written down
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	txns    map[string]*txn
+	journal []Entry  // what is to be written down once mu is released
+	out     []func() // what is to be done then
+	aborts  alarm    // looks for what has timed out
+	expiry  alarm    // looks for what has expired
 }
 
 // New returns a Manager that knows no transactional id. Close it.
@@ -42,7 +45,11 @@ func (m *Manager) Close() {
 func (m *Manager) unlock() {
 	out := m.out
 	m.out = nil
+	written := len(m.journal) > 0
 	m.mu.Unlock()
+	if written {
+		m.flush()
+	}
 	for _, f := range out {
 		f()
 	}
@@ -106,6 +113,7 @@ func (m *Manager) Init(id string, timeoutMillis int32, was *Producer) (Producer,
 	}
 	t.timeout, t.parts, t.started = timeout, nil, time.Time{}
 	t.to(Empty, now)
+	m.writes(t)
 	m.watchExpiry()
 	return t.producer, nil
 }
@@ -165,6 +173,7 @@ func (m *Manager) Add(id string, p Producer, parts []Partition) *kerr.Error {
 		}
 	}
 	t.to(Ongoing, now)
+	m.writes(t)
 	return nil
 }
 
@@ -247,10 +256,12 @@ func (m *Manager) endKeeping(t *txn, p Producer, commit bool) (Producer, *kerr.E
 // end has the markers written, and returns what the client is from now on.
 func (m *Manager) end(t *txn, commit, bumped bool, upcoming int64, now time.Time) Producer {
 	t.prepare(commit, bumped, upcoming, now)
+	m.writes(t)
 	given := t.given()
 	m.log("transaction ends", t, "state", t.state, "partitions", len(t.parts))
 	if len(t.parts) == 0 {
 		t.complete(now)
+		m.writes(t)
 		m.watchExpiry()
 		return given
 	}
@@ -272,6 +283,7 @@ func (m *Manager) Written(id string, part Partition) {
 		return
 	}
 	t.complete(time.Now())
+	m.writes(t)
 	m.log("transaction is complete", t, "state", t.state)
 	m.watchExpiry()
 }

@@ -96,6 +96,9 @@ func (m *Manager) expire(now time.Time) {
 		if t.idle() && !now.Before(t.updated.Add(m.cfg.Expiration)) {
 			m.log("transactional id has expired", t)
 			delete(m.txns, id)
+			if m.cfg.WriteDown != nil {
+				m.journal = append(m.journal, Entry{TransactionalID: id, Key: key(id)})
+			}
 			close(t.changed)
 		}
 	}

@@ -44,13 +44,42 @@ func TestCircuitSparesAttemptsWhileTheDependencyIsDown(t *testing.T) {
 			t.Errorf("%d attempts in an outage of an hour", n)
 		}
 		down.Store(false)
+		up := time.Now()
 		waitFor(t, "everything is committed", func() bool { return w.committed() == 1000 })
+		if took := time.Since(up); took > 65*time.Second {
+			t.Errorf("it took %v after the outage, which is tried every minute", took)
+		}
 		if h := g.Health(); !h.OK {
 			t.Errorf("health after the outage %+v", h)
 		}
 		r.cleanly()
 		if n := len(w.dead()); n != 0 || later.Load() != 0 {
 			t.Errorf("%d dead letters, %d handled later than their third attempt", n, later.Load())
+		}
+	})
+}
+
+func TestFailuresBehindAnOpenCircuitAreNotHeldAgainstTheirRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		var down atomic.Bool
+		down.Store(true)
+		g := w.group(func(context.Context, *consumer.Message[string]) error {
+			time.Sleep(time.Second) // all fail at the same time
+			if down.Load() {
+				return errDown
+			}
+			return nil
+		}, consumer.CircuitBreaker(consumer.CircuitPolicy{Failures: 3}), consumer.Retry(consumer.RetryPolicy{Retries: -1}), consumer.FloodBreaker(-1, 0, 0), consumer.Concurrency(10))
+		fill(w, 10)
+		r := start(t, g)
+		time.Sleep(time.Hour)
+		down.Store(false)
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 10 })
+		r.cleanly()
+		if n := len(w.dead()); n != 3 {
+			t.Errorf("%d dead letters, want the 3 that opened the circuit", n)
 		}
 	})
 }

@@ -54,6 +54,8 @@ func TestPausedScopeIsNotHandledUntilItIsResumed(t *testing.T) {
 					}
 					if c.waits != "" {
 						got.wait(2)
+					} else if n := g.InFlight(); n != 0 {
+						t.Errorf("%d records were fetched in the pause", n)
 					}
 					h := g.Health()
 					if h.OK || len(h.Reasons) != 1 || h.Reasons[0].Code != "paused" || !strings.Contains(h.Reasons[0].Summary, name) {
@@ -274,6 +276,28 @@ func TestConcurrencyChangesWhileTheGroupRuns(t *testing.T) {
 		if n := g.Counts().Handled; n != 1200 {
 			t.Errorf("%d handled of 1200", n)
 		}
+	})
+}
+
+func TestIdleGroupWorksOnAfterItsConcurrencyWasLowered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		fill(w, 100)
+		var c crowd
+		g := w.group(c.handle(time.Second), consumer.Concurrency(50))
+		r := start(t, g)
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 100 })
+		if err := g.SetConcurrency(1); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		w.put("a=1")
+		waitFor(t, "the last one is committed", func() bool { return w.committed() == 101 })
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		r.cleanly()
 	})
 }
 

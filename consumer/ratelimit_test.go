@@ -200,6 +200,52 @@ func TestRateLimitIsSharedByHandlersAndGroups(t *testing.T) {
 	})
 }
 
+func TestRateLimitHoldsForRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1")
+		var s starts
+		g := w.group(func(ctx context.Context, m *consumer.Message[string]) error {
+			_ = s.handle(ctx, m)
+			return errBoom
+		}, consumer.Limit(newLimit(t, consumer.Rate{Records: 1})), consumer.Retry(consumer.RetryPolicy{Retries: 4, Delay: time.Millisecond, Max: time.Millisecond}))
+		r := start(t, g)
+		waitFor(t, "it is dead", func() bool { return w.committed() == 1 })
+		r.cleanly()
+		for i := 1; i < len(s.at); i++ {
+			if d := s.at[i].Sub(s.at[i-1]); d < time.Second {
+				t.Errorf("attempt %d came %v after the one before", i+1, d)
+			}
+		}
+	})
+}
+
+func TestRateLimitLetsALargeRecordThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		large := time.Time{}
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			if len(m.Value) > 1000 {
+				large = time.Now()
+			}
+			return nil
+		}, consumer.Limit(newLimit(t, consumer.Rate{Bytes: 1000, Burst: time.Second})))
+		r := start(t, g)
+		w.put("first=" + strings.Repeat("x", 995))
+		time.Sleep(100 * time.Millisecond)
+		begin := time.Now()
+		w.put("large=" + strings.Repeat("x", 5000)) // small ones come as fast as the rate and faster
+		for i := range 100 {
+			w.put(fmt.Sprintf("k%d=%s", i, strings.Repeat("x", 150)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if large.IsZero() || large.Sub(begin) > 1100*time.Millisecond {
+			t.Errorf("the large record was handled after %v", large.Sub(begin))
+		}
+		r.cleanly()
+	})
+}
+
 func TestRateLimitedGroupIsWellAndStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)

@@ -170,6 +170,36 @@ func TestSeekGoesOnWhereItWasWhenTheCommitFails(t *testing.T) {
 	})
 }
 
+func TestNothingStartsWhileThePositionIsMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		fill(w, 10)
+		got := newSeen(t)
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil })
+		r := start(t, g)
+		got.wait(10)
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 10 })
+		slow := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Delay: 5 * time.Second})
+		done := make(chan error)
+		go func() { done <- g.Seek(t.Context(), "orders", 0, consumer.Offset(8)) }()
+		time.Sleep(time.Second)
+		w.put("late=10")
+		time.Sleep(time.Second)
+		if n := len(got.all()); n != 10 {
+			t.Errorf("%d handled before the new position was committed", n)
+		}
+		slow.Remove()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		after := got.wait(13)[10:]
+		if slices.Sort(after); !slices.Equal(after, []string{"10", "8", "9"}) {
+			t.Errorf("handled %v after the seek", after)
+		}
+		r.cleanly()
+	})
+}
+
 func TestSeekWhileFetchingIsHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -350,6 +380,11 @@ func TestResetMovesAStoppedGroup(t *testing.T) {
 		}
 		if len(fences) != 3 || !slices.IsSorted(fences) {
 			t.Errorf("fences %v do not grow", fences)
+		}
+		for i, f := range fences[1:] {
+			if f>>21 <= fences[i]>>21 {
+				t.Errorf("fence %d has the incarnation of %d: a group that is made anew could repeat it", f, fences[i])
+			}
 		}
 	})
 }

@@ -236,6 +236,18 @@ func TestLagOfAnEmptyLogOfTransactionsIsNothing(t *testing.T) {
 		if err != nil || l.Lag != 0 || g.Counts().Lag != 0 {
 			t.Errorf("lag %+v, %v; the member says %d", l, err, g.Counts().Lag)
 		}
+		if err := tx.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.ProduceSync(t.Context(), record("a=1")).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := consumer.Lag(t.Context(), w.sdk(), "g"); err != nil || l.Lag != 0 {
+			t.Errorf("lag %+v, %v beside a transaction that is not over", l, err)
+		}
+		if err := tx.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
 		r.cleanly()
 	})
 }

@@ -31,6 +31,12 @@
 //
 // With [HandleTx] what a handler sends, its dead letter and its record's offset are committed in one transaction of the group's, or not at all (G11).
 //
+// # Steering it
+//
+// [Group.Pause], [Group.SetConcurrency], [Group.Seek] and [Group.Replay] work while the group runs, [Limit] holds handlers to a rate that may change, and
+// [CircuitBreaker] leaves alone what is down. [Group.Status], [Group.Health] and [Group.Handler] say what the group does; [Lag] and [Reset] are for groups that
+// one is no member of.
+//
 // # What it does not do
 //
 // It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.

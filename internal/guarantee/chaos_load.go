@@ -46,12 +46,13 @@ type load struct {
 
 // join starts one more member.
 func (l *load) join() *member {
-	opts := []consumer.Option{quick(4), consumer.Concurrency(1 + l.rng.IntN(64)), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
+	concurrency := 1 + l.rng.IntN(64)
+	opts := []consumer.Option{quick(4), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
 	if l.rng.IntN(4) == 0 {
 		opts = append(opts, consumer.DrainTimeout(0)) // handlers are cancelled at once
 	}
 	if l.rng.IntN(4) == 0 {
-		opts = append(opts, consumer.MaxInFlight(1+l.rng.IntN(200), 1<<20))
+		opts = append(opts, consumer.MaxInFlight(concurrency+l.rng.IntN(200), 1<<20)) // fewer are refused
 	}
 	if l.kind.options != nil {
 		opts = append(opts, l.kind.options(l)...)

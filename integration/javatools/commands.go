@@ -60,6 +60,7 @@ var commands = []command{
 	{tool: "kafka-console-producer", args: []string{"--topic", "orders", "--reader-property", "parse.key=true", "--reader-property", "key.separator=:"}, stdin: "a:first\nb:second\nc:third\n"},
 	{tool: "kafka-console-consumer", args: []string{"--topic", "orders", "--from-beginning", "--max-messages", "3", "--timeout-ms", "15000", "--group", "readers", "--formatter-property", "print.key=true"}, says: []string{`a\tfirst`, `b\tsecond`, `c\tthird`, `Processed a total of 3 messages`}},
 	{tool: "kafka-console-consumer", args: []string{"--topic", "orders", "--from-beginning", "--max-messages", "3", "--timeout-ms", "15000", "--group", "readers-848", "--consumer-property", "group.protocol=consumer"}, says: []string{`first`, `second`, `third`}},
+	{tool: "kafka-console-consumer", args: []string{"--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "3000", "--formatter", "org.apache.kafka.tools.consumer.OffsetsMessageFormatter"}, says: []string{`"group":"readers","topic":"orders"`}},
 	{tool: "kafka-consumer-groups", args: []string{"--list"}, says: []string{`(?m)^readers$`, `(?m)^readers-848$`}},
 	{tool: "kafka-consumer-groups", args: []string{"--list", "--state"}, says: []string{`readers\s+Empty`, `readers-848\s+Empty`}},
 	{tool: "kafka-groups", args: []string{"--list"}, says: []string{`readers\s+Classic\s+consumer`, `readers-848\s+Consumer\s+consumer`}},

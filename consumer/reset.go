@@ -27,7 +27,11 @@ var ErrMembers = errors.New("the group has members")
 // ErrMembers, and nothing was changed. A group that never committed and is given no topics is refused (ErrConfig).
 func Reset(ctx context.Context, cluster sordini.Cluster, group string, to Start, topics ...string) error {
 	if err := reset(ctx, cluster, group, to, topics); err != nil {
-		return sordini.Explain(fmt.Errorf("reset group %q: %w", group, err), sordini.About{Group: group, Principal: cluster.Principal()})
+		err = fmt.Errorf("reset group %q: %w", group, err)
+		if errors.Is(err, ErrMembers) {
+			return err // whose cause is known
+		}
+		return sordini.Explain(err, sordini.About{Group: group, Principal: cluster.Principal()})
 	}
 	return nil
 }

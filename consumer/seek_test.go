@@ -388,3 +388,46 @@ func TestResetMovesAStoppedGroup(t *testing.T) {
 		}
 	})
 }
+
+func TestSeekKeepsWhatWaitsInTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1", "b=2", "c=3")
+		var mu sync.Mutex
+		calls := map[string]int{}
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			mu.Lock()
+			defer mu.Unlock()
+			calls[m.Value]++
+			if m.Value == "2" && calls["2"] == 1 {
+				return errBoom
+			}
+			return nil
+		}, consumer.Retry(consumer.RetryPolicy{Retries: -1}), consumer.RetryLater(10*time.Minute))
+		r := start(t, g)
+		waitFor(t, "all were handled or handed to the inbox", func() bool { return w.committed() == 3 })
+		if err := g.Seek(t.Context(), "orders", 0, consumer.Offset(2)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the last one was handled again", func() bool { return w.committed() == 3 })
+		time.Sleep(5 * time.Minute)
+		mu.Lock()
+		if calls["2"] != 1 {
+			t.Errorf("%d attempts before the record in the inbox is due", calls["2"])
+		}
+		mu.Unlock()
+		if err := g.Seek(t.Context(), "orders", 0, consumer.Earliest()); err != nil { // it waits on: the record is found in the inbox
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if h := g.Health(); !h.OK {
+			t.Errorf("health %+v", h)
+		}
+		r.cleanly()
+		for v, want := range map[string]int{"1": 2, "2": 2, "3": 3} {
+			if calls[v] != want {
+				t.Errorf("%d attempts of %s, want %d", calls[v], v, want)
+			}
+		}
+	})
+}

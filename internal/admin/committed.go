@@ -91,8 +91,14 @@ func CommitOffsets(ctx context.Context, cl *kgo.Client, group string, ids map[st
 		return fmt.Errorf("commit offsets of group %q: %w", group, err)
 	}
 	for _, t := range resp.Topics {
+		name := t.Topic
+		for topic, id := range ids {
+			if name == "" && id == t.TopicID { // from version 10 on, topics are named by id
+				name = topic
+			}
+		}
 		for _, p := range t.Partitions {
-			if err := failure(p.ErrorCode, nil, "commit an offset of group %q in %s[%d]", group, t.Topic, p.Partition); err != nil {
+			if err := failure(p.ErrorCode, nil, "commit an offset of group %q in %s[%d]", group, name, p.Partition); err != nil {
 				return err
 			}
 		}

@@ -23,23 +23,29 @@ func (e *engine) pollLoop() {
 		<-e.stopping
 		cancel()
 	}()
-	poll := e.tasks.poll(ctx)
+	for e.pollUntilTask(e.tasks.poll(ctx)) {
+	}
+}
+
+// pollUntilTask polls until a task was run, which ended ctx, or was there to run. It reports false once the drain begins.
+func (e *engine) pollUntilTask(ctx context.Context) bool {
 	for {
 		n := e.budget.wait(e.stopping, e.tasks.some)
 		if e.draining() {
-			return
+			return false
 		}
-		fetches := e.cl.PollRecords(poll, max(1, n)) // nothing is polled where n is 0: there are tasks, and poll is over
+		fetches := e.cl.PollRecords(ctx, max(1, n)) // nothing is polled where n is 0: there are tasks, and ctx is over
 		if e.draining() || fetches.IsClientClosed() {
 			e.cl.AllowRebalance()
-			return
+			return false
 		}
 		fetches.EachError(e.fetchFailed)
 		fetches.EachPartition(e.fetched1)
-		if e.tasks.run() {
-			poll = e.tasks.poll(ctx)
-		}
+		ran := e.tasks.run()
 		e.cl.AllowRebalance()
+		if ran {
+			return true
+		}
 	}
 }
 

@@ -36,8 +36,6 @@ type inboxLog struct {
 
 	committed   int64 // what was acknowledged, -1 for nothing
 	committedAt time.Time
-	trimmed     int64 // the log was deleted up to there
-	moving      int   // entries that are being appended again
 	unreadable  int64 // an entry that this release can not read, -1 for none
 	why         error
 }

@@ -123,7 +123,6 @@ type chaosSource struct {
 
 	mu     sync.Mutex
 	src    *source
-	replay uint64 // how many times it was replaced
 	ctx    context.Context
 	cancel context.CancelFunc
 }

@@ -164,7 +164,6 @@ type pace struct {
 	allowed int
 	sent    int
 	waits   map[int]chan struct{}
-	stopped bool
 }
 
 func newPace(ahead int) *pace {

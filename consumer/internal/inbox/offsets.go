@@ -44,20 +44,6 @@ func (o *offsets) end(from, to int64) {
 	o.done = slices.Delete(o.done, i+1, j)
 }
 
-// over says whether an offset is over.
-func (o *offsets) over(offset int64) bool {
-	if offset < o.mark {
-		return true
-	}
-	i, _ := slices.BinarySearchFunc(o.done, offset, func(r commitmeta.Range, offset int64) int {
-		if r.To <= offset {
-			return -1
-		}
-		return 1
-	})
-	return i < len(o.done) && o.done[i].From <= offset
-}
-
 // Mark is what may be committed: the first offset that is not over.
 func (ix *Index) Mark() int64 { return ix.mark }
 

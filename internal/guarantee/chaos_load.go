@@ -19,7 +19,7 @@ type kind struct {
 	order history.Order
 	// options of its members, beside those of all.
 	options func(l *load) []consumer.Option
-	// register registers the handler of a member; nil registers chaosHandler with Handle.
+	// register registers the handler of a member; nil registers load.handler with Handle.
 	register func(l *load, m *member) error
 	// fate decides what becomes of an item.
 	fate func(rng *rand.Rand, it *Item)
@@ -48,7 +48,8 @@ type load struct {
 func (l *load) join() *member {
 	concurrency := 1 + l.rng.IntN(64)
 	opts := []consumer.Option{quick(4), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
-	if l.rng.IntN(4) == 0 {
+	hurried := l.rng.IntN(4) == 0
+	if hurried {
 		opts = append(opts, consumer.DrainTimeout(0)) // handlers are cancelled at once
 	}
 	if l.rng.IntN(4) == 0 {
@@ -62,6 +63,7 @@ func (l *load) join() *member {
 		register = func(l *load, m *member) error { return consumer.Handle(m.g, l.topic.Topic, m.alive(l.handler(m))) }
 	}
 	m := l.bareMember(l.group, []*topic{l.topic}, opts...)
+	m.hurried = hurried
 	if err := register(l, m); err != nil {
 		l.t.Fatalf("handle: %v", err)
 	}

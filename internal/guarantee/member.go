@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sordini-go/sordini/consumer"
@@ -25,7 +26,8 @@ type member struct {
 	done     chan struct{} // closed when Run has returned; err is set then
 	err      error
 	recorder *recorder
-	expected bool // the scenario has looked at err
+	expected atomic.Bool // the scenario has looked at err
+	hurried  bool        // its handlers are cancelled as soon as it stops
 }
 
 // recorder puts the member's name to its events, and forgets what happens after its death.
@@ -133,7 +135,7 @@ func (m *member) wait() error {
 	case <-ctx.Done():
 		m.sc.t.Fatalf("Run of %s has not returned after %s (G12)", m.name, m.sc.target.Patience)
 	}
-	m.expected = true
+	m.expected.Store(true)
 	return m.err
 }
 
@@ -158,7 +160,7 @@ func (m *member) kill() {
 	m.recorder.mu.Unlock()
 	m.net.mu.Unlock()
 	m.net.cut()
-	m.expected = true
+	m.expected.Store(true)
 	m.cancel()
 }
 
@@ -189,7 +191,7 @@ func (m *member) abandon() {
 		m.sc.t.Errorf("Run of %s has not returned %s after its context ended (G12)", m.name, m.sc.target.Patience)
 		return
 	}
-	if !m.expected && m.err != nil {
+	if !m.expected.Load() && m.err != nil {
 		m.sc.t.Errorf("Run of %s: %v", m.name, m.err)
 	}
 	if n := m.net.openSoon(); n > 0 {

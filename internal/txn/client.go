@@ -29,7 +29,8 @@ type Client struct {
 	cancel context.CancelFunc
 	modern bool // transaction.version=2: TxnOffsetCommit adds the group to the transaction itself
 
-	limits sync.Map // topic → int32
+	limits sync.Map        // topic → int32
+	known  map[string]bool // topics whose partitions cl has, as far as EndTransaction is concerned
 }
 
 // NewClient returns a client. It does not dial.
@@ -99,7 +100,7 @@ func (c *Client) Open(ctx context.Context) error {
 		cl.CloseAllowingRebalance()
 		return fmt.Errorf("transactional id %q: initialise the producer: %w", c.cfg.ID, err)
 	}
-	c.cl, c.cancel, c.modern = cl, cancel, modern
+	c.cl, c.cancel, c.modern, c.known = cl, cancel, modern, map[string]bool{}
 	return nil
 }
 
@@ -184,12 +185,26 @@ func (c *Client) Produce(ctx context.Context, outs []Output, placed func(int, *k
 	case <-ctx.Done():
 	}
 	err := <-flushed
+	c.learn(outs)
 	mu.Lock()
 	defer mu.Unlock()
 	if left > 0 {
 		return failed[:len(failed):len(failed)], fmt.Errorf("%d of %d outputs were not acknowledged: %w", left, len(outs), errors.Join(context.Cause(ctx), err))
 	}
 	return failed, nil
+}
+
+// learn waits until EndTransaction sees the partitions of topics that were sent to for the first time. franz-go 1.22.2 produces what waited for a topic's
+// partitions before it publishes them (storePartitionsUpdate in topics_and_partitions.go); a transaction that ends in between has nothing in it as far as
+// EndTransaction knows, is aborted, and nil is returned. Whoever produces to the topic meanwhile waits for the publication, also with a record that can not
+// be produced.
+func (c *Client) learn(outs []Output) {
+	for _, o := range outs {
+		if topic := o.Record.Topic; !c.known[topic] {
+			c.cl.Produce(context.Background(), &kgo.Record{Topic: topic, Partition: -1}, nil)
+			c.known[topic] = true
+		}
+	}
 }
 
 // Refused says whether an output's error is about the record and its topic, rather than about brokers or the transaction.

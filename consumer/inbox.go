@@ -89,9 +89,6 @@ func inboxesOf(p *partition) {
 	p.hold |= holdInbox
 }
 
-// close ends an ownership's part in the log.
-func (x *inboxLog) close() { x.closed = true }
-
 // Identity within the partition: a retry of the topic is told by its source offset alone, and what else may be in the inbox by what else it says.
 func (x *inboxLog) scope(r dlt.InboxRecord) string {
 	s := r.Record
@@ -349,13 +346,13 @@ func (p *partition) outgrown(l *lane, err error) {
 	p.e.produce(p, l)
 }
 
-// arrive takes in the body of a record that is due, or will be soon. p.mu is held.
-func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Time) {
+// arrive takes in the body of a record that is due, or will be soon. It reports false for one that it can not read. p.mu is held.
+func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Time) bool {
 	rec, err := dlt.ParseInbox(sdkRecord(r))
 	if err != nil {
-		x.ix.Put(id)
-		return
+		return false
 	}
+	p.bodies++
 	t := p.newTask()
 	t.rec = detach(clientRecord(rec.Record))
 	t.handler = p.topic.handlerOf(recordType(p.topic, t.rec))
@@ -369,7 +366,7 @@ func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Tim
 	p.e.budget.take(1, int64(t.size))
 	if !x.own || x.scope(rec) != "" {
 		p.invite(t, now)
-		return
+		return true
 	}
 	l, hash := p.lane(t.rec.Key)
 	switch {
@@ -377,6 +374,10 @@ func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Tim
 		l = p.newLane()
 		l.head, l.tail, l.n = t, t, 1
 		p.join(l, hash)
+		p.present(l, now)
+	case l.head == nil: // what is before it is staged
+		l.head, l.tail = t, t
+		l.n++
 		p.present(l, now)
 	case l.state == laneBehind && t.rec.Offset < l.head.rec.Offset:
 		t.next = l.head
@@ -390,6 +391,7 @@ func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Tim
 	default:
 		p.invite(t, now)
 	}
+	return true
 }
 
 // invite gives a record that has left the order of its key a lane of its own. p.mu is held.

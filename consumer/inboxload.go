@@ -113,9 +113,8 @@ func (r *inboxReader) fetch(ctx context.Context, x *inboxLog, ids []inbox.ID) {
 		p.mu.Lock()
 		now := time.Now()
 		for _, rec := range got {
-			if id, ok := want[rec.Offset]; ok && !x.closed {
+			if id, ok := want[rec.Offset]; ok && !x.closed && p.arrive(x, id, rec, now) {
 				delete(want, rec.Offset)
-				p.arrive(x, id, rec, now)
 			}
 		}
 		p.dispatch()

@@ -39,7 +39,14 @@ type bodies struct {
 	n    atomic.Int64
 }
 
-func (b *bodies) give(n int64) { b.n.Add(-n) }
+func (b *bodies) give(n int) { b.n.Add(-int64(n)) }
+
+// forgetBody gives up the place of a record from an inbox. p.mu is held.
+func (p *partition) forgetBody() {
+	p.bodies--
+	p.e.bodies.give(1)
+	p.e.loadSoon()
+}
 
 func (b *bodies) free() int { return int(max(0, b.most-b.n.Load())) }
 

@@ -36,6 +36,7 @@ type partition struct {
 	done       commitmeta.Completed // what the last owner's completion map said
 	inbox      *inboxLog            // nil where dead letters are off
 	logs       []*inboxLog          // its inbox, and those of the topic's old name
+	bodies     int                  // records from inboxes in its lanes
 	guests     int                  // lanes beside the order of their keys
 	blocked    []*lane              // they and their keys' own lanes, waiting for each other's attempts
 	table      laneTable
@@ -334,7 +335,7 @@ func (p *partition) pop(l *lane) {
 	}
 	p.release(int64(t.size))
 	if t.wait != nil {
-		p.e.bodies.give(1)
+		p.forgetBody()
 	}
 	p.freeTask(t)
 	p.unlist(l)
@@ -432,8 +433,10 @@ func (p *partition) close() {
 	p.backlog = nil
 	p.table.lanes = nil
 	p.blocked = nil
+	p.e.bodies.give(p.bodies)
+	p.bodies = 0
 	for _, x := range p.logs {
-		x.close()
+		x.closed = true
 	}
 	p.only, p.failing, p.past = nil, nil, nil
 	if p.quiet != nil {

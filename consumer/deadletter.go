@@ -121,21 +121,22 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 		return
 	}
 	class := l.letter.class
-	e.record(func() history.Event {
-		return history.Event{
-			Kind: history.DeadLettered, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(class),
-			To: &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
-		}
-	})
-	e.record(func() history.Event {
-		return history.Event{
-			Kind: history.Ended, Outcome: history.Dead, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(class),
-		}
-	})
+	e.record(func() history.Event { return l.head.died(history.DeadLettered, class, &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}) })
+	e.record(func() history.Event { return l.head.died(history.Ended, class, nil) })
 	e.stats.letters(class).Add(1)
 	e.logRecord(slog.LevelWarn, "record was dead-lettered", src, string(class)+" "+l.cause.Error(), "class", string(class), "attempts", l.attempts, "dead_letters", r.Topic)
 	resume = p.complete(l, time.Now())
 	p.dispatch()
+}
+
+// died is what the history says of the dead letter, and then of the record.
+func (t *task) died(kind history.Kind, class dlt.Class, to *history.Place) history.Event {
+	ev := history.Event{Kind: kind, Topic: t.rec.Topic, Partition: t.rec.Partition, Offset: t.rec.Offset, Key: t.rec.Key, Class: string(class), To: to}
+	if kind == history.Ended {
+		ev.Outcome = history.Dead
+	}
+	t.wait.mark(&ev)
+	return ev
 }
 
 // produce writes what a parked lane has for a companion. It does not block. p.mu may be held.

@@ -26,6 +26,9 @@ func (x *chaos) fault(n int, kill bool) {
 	x.sourceFaults(verbs, l)
 	x.wireFaults(verbs, l)
 	x.brokerFaults(verbs, l)
+	if l.kind.faults != nil {
+		l.kind.faults(l, verbs)
+	}
 	names := slices.Sorted(maps.Keys(verbs))
 	name := names[x.rng.IntN(len(names))]
 	if kill && verbs[brokerKilled] != nil {
@@ -137,52 +140,56 @@ func (x *chaos) sourceFaults(verbs map[string]func(), l *load) {
 // retriable are refusals after which a producer has to try again.
 var retriable = []*kerr.Error{kerr.NotEnoughReplicas, kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend}
 
+// some lets a few requests go wrong.
+func (x *chaos) some(f Fault) func() {
+	return func() {
+		if f.Partition = Any; f.Count == 0 {
+			f.Count = 1 + x.rng.IntN(3)
+		}
+		f.Seed = x.rng.Uint64()
+		x.inject(f)
+	}
+}
+
+// whilst lets requests go wrong for a while.
+func (x *chaos) whilst(f Fault, d time.Duration) func() {
+	return func() {
+		f.Partition, f.Seed = Any, x.rng.Uint64()
+		in := x.inject(f)
+		x.pass(d)
+		in.Remove()
+	}
+}
+
 // wireFaults are what happens to requests.
 func (x *chaos) wireFaults(verbs map[string]func(), l *load) {
-	some := func(f Fault) func() {
-		return func() {
-			if f.Partition = Any; f.Count == 0 {
-				f.Count = 1 + x.rng.IntN(3)
-			}
-			f.Seed = x.rng.Uint64()
-			x.inject(f)
-		}
-	}
-	during := func(f Fault, d time.Duration) func() {
-		return func() {
-			f.Partition, f.Seed = Any, x.rng.Uint64()
-			in := x.inject(f)
-			x.pass(d)
-			in.Remove()
-		}
-	}
 	source, dead := l.topic.Name, x.deadLetters(l.topic, l.group)
-	verbs["a send is refused"] = some(Fault{API: kmsg.Produce, Topic: source, Do: Refuse, Code: retriable[x.rng.IntN(len(retriable))].Code})
-	verbs["a send is dropped"] = some(Fault{API: kmsg.Produce, Topic: source, Do: DropRequest})
-	verbs["a send's answer is lost"] = some(Fault{API: kmsg.Produce, Topic: source, Do: DropResponse})
-	verbs["a send's answer is cut"] = some(Fault{API: kmsg.Produce, Topic: source, Do: CutResponse, CutAfter: 1 + x.rng.IntN(40)})
-	verbs["sends are refused by chance"] = during(Fault{
+	verbs["a send is refused"] = x.some(Fault{API: kmsg.Produce, Topic: source, Do: Refuse, Code: retriable[x.rng.IntN(len(retriable))].Code})
+	verbs["a send is dropped"] = x.some(Fault{API: kmsg.Produce, Topic: source, Do: DropRequest})
+	verbs["a send's answer is lost"] = x.some(Fault{API: kmsg.Produce, Topic: source, Do: DropResponse})
+	verbs["a send's answer is cut"] = x.some(Fault{API: kmsg.Produce, Topic: source, Do: CutResponse, CutAfter: 1 + x.rng.IntN(40)})
+	verbs["sends are refused by chance"] = x.whilst(Fault{
 		API: kmsg.Produce, Do: Refuse, Probability: 0.3, Topic: source, Code: retriable[x.rng.IntN(len(retriable))].Code,
 	}, x.upTo(3))
-	verbs["a dead letter is refused"] = some(Fault{API: kmsg.Produce, Topic: dead, Do: Refuse, Code: kerr.TopicAuthorizationFailed.Code})
-	verbs["a dead letter has to be sent again"] = some(Fault{API: kmsg.Produce, Topic: dead, Do: Refuse, Code: kerr.NotEnoughReplicas.Code})
-	verbs["a dead letter's answer is lost"] = some(Fault{API: kmsg.Produce, Topic: dead, Do: DropResponse})
-	verbs["a dead letter is dropped"] = some(Fault{API: kmsg.Produce, Topic: dead, Do: DropRequest})
-	verbs["a commit is refused"] = some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: Refuse, Code: kerr.CoordinatorLoadInProgress.Code})
-	verbs["a commit is dropped"] = some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: DropRequest})
-	verbs["a commit's answer is lost"] = some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: DropResponse})
-	verbs["a fetch is dropped"] = some(Fault{API: kmsg.Fetch, Topic: source, Do: DropRequest})
-	verbs["a fetch's answer is cut"] = some(Fault{API: kmsg.Fetch, Topic: source, Do: CutResponse, CutAfter: 1 + x.rng.IntN(2000)})
-	verbs["a member's words are lost"] = some(Fault{API: membership[x.rng.IntN(len(membership))], Do: DropResponse})
-	verbs["a member's words are stalled"] = during(Fault{API: membership[x.rng.IntN(len(membership))], Do: Stall, Count: 2}, x.upTo(3))
-	verbs["everything jitters"] = during(Fault{API: AnyAPI, Do: Delay, Jitter: 50 * time.Millisecond, Probability: 0.5}, x.upTo(3))
+	verbs["a dead letter is refused"] = x.some(Fault{API: kmsg.Produce, Topic: dead, Do: Refuse, Code: kerr.TopicAuthorizationFailed.Code})
+	verbs["a dead letter has to be sent again"] = x.some(Fault{API: kmsg.Produce, Topic: dead, Do: Refuse, Code: kerr.NotEnoughReplicas.Code})
+	verbs["a dead letter's answer is lost"] = x.some(Fault{API: kmsg.Produce, Topic: dead, Do: DropResponse})
+	verbs["a dead letter is dropped"] = x.some(Fault{API: kmsg.Produce, Topic: dead, Do: DropRequest})
+	verbs["a commit is refused"] = x.some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: Refuse, Code: kerr.CoordinatorLoadInProgress.Code})
+	verbs["a commit is dropped"] = x.some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: DropRequest})
+	verbs["a commit's answer is lost"] = x.some(Fault{API: kmsg.OffsetCommit, Topic: source, Do: DropResponse})
+	verbs["a fetch is dropped"] = x.some(Fault{API: kmsg.Fetch, Topic: source, Do: DropRequest})
+	verbs["a fetch's answer is cut"] = x.some(Fault{API: kmsg.Fetch, Topic: source, Do: CutResponse, CutAfter: 1 + x.rng.IntN(2000)})
+	verbs["a member's words are lost"] = x.some(Fault{API: membership[x.rng.IntN(len(membership))], Do: DropResponse})
+	verbs["a member's words are stalled"] = x.whilst(Fault{API: membership[x.rng.IntN(len(membership))], Do: Stall, Count: 2}, x.upTo(3))
+	verbs["everything jitters"] = x.whilst(Fault{API: AnyAPI, Do: Delay, Jitter: 50 * time.Millisecond, Probability: 0.5}, x.upTo(3))
 	if len(l.live) > 0 {
-		verbs["a member's link is slow"] = during(Fault{API: AnyAPI, Client: l.live[x.rng.IntN(len(l.live))].name, Do: Slow, BytesPerSecond: 20_000}, x.upTo(4))
+		verbs["a member's link is slow"] = x.whilst(Fault{API: AnyAPI, Client: l.live[x.rng.IntN(len(l.live))].name, Do: Slow, BytesPerSecond: 20_000}, x.upTo(4))
 	}
-	verbs["a broker stalls fetches"] = during(Fault{API: kmsg.Fetch, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
-	verbs["a broker stalls sends"] = during(Fault{API: kmsg.Produce, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
+	verbs["a broker stalls fetches"] = x.whilst(Fault{API: kmsg.Fetch, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
+	verbs["a broker stalls sends"] = x.whilst(Fault{API: kmsg.Produce, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
 	verbs["connections are refused"] = func() {
-		some(Fault{API: AnyAPI, Do: RefuseConnections, Count: 10})()
+		x.some(Fault{API: AnyAPI, Do: RefuseConnections, Count: 10})()
 		for _, m := range l.live {
 			m.net.drop()
 		}
@@ -203,10 +210,10 @@ func (x *chaos) brokerFaults(verbs map[string]func(), l *load) {
 	if x.down != nil {
 		return
 	}
-	verbs["a leader moves"] = func() { x.moveALeader(l, x.rng.Int32N(chaosPartitions)) }
+	verbs["a leader moves"] = func() { x.moveALeader(l.topic.Name, x.rng.Int32N(chaosPartitions)) }
 	verbs["all leaders move"] = func() {
 		for p := range int32(chaosPartitions) {
-			x.moveALeader(l, p)
+			x.moveALeader(l.topic.Name, p)
 		}
 	}
 	verbs["a coordinator moves"] = func() {
@@ -271,9 +278,9 @@ func (x *chaos) replicaVerbs(verbs map[string]func(), l *load, r ReplicaFaults) 
 	}
 }
 
-func (x *chaos) moveALeader(l *load, partition int32) {
-	to := x.other(x.leader(l.topic, partition))
-	x.do("move a leader", func(ctx context.Context) error { return x.target.Faults.MoveLeader(ctx, l.topic.Name, partition, to) })
+func (x *chaos) moveALeader(topic string, partition int32) {
+	to := x.other(x.leaderOf(topic, partition))
+	x.do("move a leader", func(ctx context.Context) error { return x.target.Faults.MoveLeader(ctx, topic, partition, to) })
 }
 
 func (x *chaos) takeDown(what string, down func(context.Context, int32) error) {

@@ -23,12 +23,16 @@ type kind struct {
 	register func(l *load, m *member) error
 	// fate decides what becomes of an item.
 	fate func(rng *rand.Rand, it *Item)
-	// settle does what has to be done before everything can end; nil for nothing.
-	settle func(l *load)
+	// prepare makes what its members need beside the topic; nil for nothing.
+	prepare func(l *load)
+	// faults adds what happens to this kind of work alone; nil for nothing.
+	faults func(l *load, verbs map[string]func())
+	// transactional says that offsets are committed in transactions, so that an end alone says nothing.
+	transactional bool
 }
 
 // kinds are the kinds of work that share a run, each with a topic and a group of its own.
-var kinds = []kind{keyedWork, partitionWork, unorderedWork}
+var kinds = []kind{keyedWork, partitionWork, unorderedWork, inboxWork, txWork}
 
 // load is one kind of work in a round.
 type load struct {
@@ -38,6 +42,10 @@ type load struct {
 	topic *topic
 	group string
 	live  []*member
+
+	out    *topic // of what transactional members copy
+	copies *producer.Publisher[Item]
+	lives  int // transactional instances that have a name
 
 	mu      sync.Mutex
 	sources []*chaosSource

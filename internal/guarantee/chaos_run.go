@@ -37,6 +37,9 @@ func (x *chaos) run() {
 		l := &load{chaos: x, kind: k, topic: x.topic(chaosPartitions), group: x.group(k.name), index: i, crashes: map[string]int{}}
 		x.loads = append(x.loads, l)
 		x.expect(l.group, k.order, l.topic)
+		if k.prepare != nil {
+			k.prepare(l)
+		}
 	}
 	x.stream()
 	each := x.Records / max(1, x.Faults)
@@ -80,28 +83,37 @@ func (x *chaos) settle() {
 	for _, in := range x.injected {
 		in.Remove()
 	}
-	for _, l := range x.loads {
-		if l.kind.settle != nil {
-			l.kind.settle(l)
-		}
-	}
 	x.replaceDead()
 	for _, l := range x.loads {
 		if len(l.live) == 0 {
 			l.join()
 		}
-		done := make(chan struct{})
-		go func() { // so that members which records still kill are replaced meanwhile
-			defer close(done)
-			x.quietly(func(t *tally) bool {
-				return t.allEnded(l.group, l.topic.Name) && t.allCommitted(l.group, l.topic.Name)
-			})
-		}()
-		x.during(done)
-		x.awaitAllEnded(l.group, l.topic)
-		x.awaitCommitted(l.group, l.topic)
+		for end := time.Now().Add(x.target.Patience); !l.over(); x.pass(20 * time.Millisecond) { // members that records still kill are replaced meanwhile
+			if time.Now().After(end) {
+				x.t.Fatalf("waited %s for every accepted record to end and to be committed for %s\n%s%s", x.target.Patience, l.group, x.tally, x.healths())
+			}
+		}
 		x.look(func(t *tally) { x.work[l.kind.name] += int64(t.group(l.group).ended) })
 	}
+}
+
+// over reports whether every accepted record has ended and its offset is committed.
+func (l *load) over() (over bool) {
+	l.look(func(t *tally) {
+		over = t.allEnded(l.group, l.topic.Name) && (l.kind.transactional || t.allCommitted(l.group, l.topic.Name))
+	})
+	if !over || !l.kind.transactional {
+		return over
+	}
+	ctx, cancel := l.patience()
+	defer cancel()
+	ends := l.offsets(ctx, []string{l.topic.Name}, -1)
+	for p, offset := range l.committed(l.group, l.topic) {
+		if max(0, offset) < ends[place{l.topic.Name, int32(p), 0}] {
+			return false
+		}
+	}
+	return true
 }
 
 // pass lets time pass.

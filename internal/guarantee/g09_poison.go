@@ -41,7 +41,7 @@ func poisonIsKeptByteForByte(sc *scene) {
 		if f.group == "" || !ok {
 			return
 		}
-		h := headers(f.Record)
+		h := headers(f.Headers)
 		switch {
 		case !bytes.Equal(f.Value, want) || (f.Value == nil) != (want == nil):
 			sc.t.Errorf("dead letter of %v: %d bytes, want %d", f.source, len(f.Value), len(want))

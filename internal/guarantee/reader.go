@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -88,16 +89,22 @@ func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]k
 	}
 }
 
-// understand reads who the record is: of a dead letter, from its headers.
+// understand reads who the record is: of a dead letter and of an inbox's record, from the headers. A dead letter's own come after those that its record had,
+// and so do an inbox's.
 func understand(r *kgo.Record) found {
 	f := found{Record: r, source: place{r.Topic, r.Partition, r.Offset}}
-	h := headers(r)
-	if topic, ok := h["dlt-topic"]; ok {
-		partition, err1 := strconv.ParseInt(h["dlt-partition"], 10, 32)
-		offset, err2 := strconv.ParseInt(h["dlt-offset"], 10, 64)
-		if err1 == nil && err2 == nil {
-			f.source, f.group = place{topic, int32(partition), offset}, h["dlt-group"]
+	for i := len(r.Headers) - 1; i >= 0; i-- {
+		prefix, ok := strings.CutSuffix(r.Headers[i].Key, "-topic")
+		if !ok || prefix != "dlt" && prefix != "inbox" {
+			continue
 		}
+		h := headers(r.Headers[i:])
+		partition, err1 := strconv.ParseInt(h[prefix+"-partition"], 10, 32)
+		offset, err2 := strconv.ParseInt(h[prefix+"-offset"], 10, 64)
+		if err1 == nil && err2 == nil {
+			f.source, f.group = place{h[prefix+"-topic"], int32(partition), offset}, h[prefix+"-group"]
+		}
+		break
 	}
 	return f
 }
@@ -108,7 +115,7 @@ func (f found) id() string {
 	if err := json.Unmarshal(f.Value, &it); err == nil && it.ID != "" {
 		return it.ID
 	}
-	return headers(f.Record)["id"]
+	return headers(f.Headers)["id"]
 }
 
 func (f found) event() history.Event {
@@ -122,10 +129,10 @@ func (f found) event() history.Event {
 	return e
 }
 
-// headers are the record's; of several with one name, the first.
-func headers(r *kgo.Record) map[string]string {
+// headers by name; of several with one name, the first.
+func headers(all []kgo.RecordHeader) map[string]string {
 	m := map[string]string{}
-	for _, h := range r.Headers {
+	for _, h := range all {
 		if _, ok := m[h.Key]; !ok {
 			m[h.Key] = string(h.Value)
 		}
@@ -307,7 +314,7 @@ func (sc *scene) forget() {
 	}
 }
 
-// companions returns the dead-letter topics of the scene's groups that are there.
+// companions returns the dead-letter topics and inboxes of the scene's groups that are there.
 func (sc *scene) companions() (names []string) {
 	sc.t.Helper()
 	ctx, cancel := sc.patience()
@@ -319,7 +326,7 @@ func (sc *scene) companions() (names []string) {
 	for _, t := range resp.Topics {
 		for _, g := range sc.judgement.Groups {
 			for _, tp := range sc.topics {
-				if t.Topic != nil && *t.Topic == sc.deadLetters(tp, g.Name) {
+				if t.Topic != nil && (*t.Topic == sc.deadLetters(tp, g.Name) || *t.Topic == sc.inbox(tp, g.Name)) {
 					names = append(names, *t.Topic)
 				}
 			}
@@ -331,6 +338,11 @@ func (sc *scene) companions() (names []string) {
 // deadLetters is the name of a group's dead-letter topic; the scene's names need no escaping.
 func (sc *scene) deadLetters(tp *topic, group string) string {
 	return fmt.Sprintf("%s.%s.dlt", tp.Name, group)
+}
+
+// inbox is the name of a group's inbox.
+func (sc *scene) inbox(tp *topic, group string) string {
+	return fmt.Sprintf("%s.%s.retry", tp.Name, group)
 }
 
 func dialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) kgo.Opt {

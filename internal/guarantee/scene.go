@@ -265,11 +265,13 @@ func (sc *scene) do(what string, f func(context.Context) error) {
 func (sc *scene) repair(f func()) { sc.repairs = append(sc.repairs, f) }
 
 // leader returns the leader of the partition.
-func (sc *scene) leader(tp *topic, partition int32) (id int32) {
+func (sc *scene) leader(tp *topic, partition int32) int32 { return sc.leaderOf(tp.Name, partition) }
+
+func (sc *scene) leaderOf(topic string, partition int32) (id int32) {
 	sc.t.Helper()
 	sc.do("find the leader", func(ctx context.Context) (err error) {
 		for {
-			if id, err = sc.target.Faults.Leader(ctx, tp.Name, partition); err != nil || id >= 0 {
+			if id, err = sc.target.Faults.Leader(ctx, topic, partition); err != nil || id >= 0 {
 				return err
 			}
 			if err := ctx.Err(); err != nil {

@@ -121,7 +121,9 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 		return
 	}
 	class := l.letter.class
-	e.record(func() history.Event { return l.head.died(history.DeadLettered, class, &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}) })
+	e.record(func() history.Event {
+		return l.head.died(history.DeadLettered, class, &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
+	})
 	e.record(func() history.Event { return l.head.died(history.Ended, class, nil) })
 	e.stats.letters(class).Add(1)
 	e.logRecord(slog.LevelWarn, "record was dead-lettered", src, string(class)+" "+l.cause.Error(), "class", string(class), "attempts", l.attempts, "dead_letters", r.Topic)

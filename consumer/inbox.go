@@ -224,6 +224,11 @@ func (p *partition) present(l *lane, now time.Time) {
 	for l.head != nil {
 		t := l.head
 		if w := t.wait; w != nil {
+			if !l.guest && w.log.ix.Behind(l.hash, t.rec.Offset) { // it was fetched, and then one before it was handed to the inbox
+				w.log.ix.Put(w.id)
+				p.pop(l)
+				continue
+			}
 			l.attempts, l.firstFailed = w.attempts, w.firstFailed
 			switch {
 			case !w.due.After(now):

@@ -104,6 +104,31 @@ func TestRetryThroughTheInboxComesWhenDueAndInOrder(t *testing.T) {
 	})
 }
 
+// The third record was fetched from the inbox while the second, which had waited in memory, ran: then that is handed to the inbox, and comes first.
+func TestInboxRecordWaitsForOneHandedAfterItWasFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1")
+		got := newSeen(t)
+		h := func(_ context.Context, m *consumer.Message[string]) error {
+			if m.Value != "3" && m.Attempt == 1 {
+				<-time.After(time.Second)
+				return errBoom
+			}
+			got.add(m.Value)
+			return nil
+		}
+		r := start(t, w.group(h, consumer.Retry(consumer.RetryPolicy{Retries: -1}), consumer.RetryLater(time.Minute), consumer.Queue(1, consumer.Spill)))
+		waitFor(t, "the first record is in the inbox", func() bool { return w.committed() == 1 })
+		w.put("a=2", "a=3")
+		if all := got.wait(3); all[0] != "1" || all[1] != "2" || all[2] != "3" {
+			t.Errorf("handled %v, want 1 2 3", all)
+		}
+		waitFor(t, "everything is committed", func() bool { return w.committed() == 3 && w.inboxCommitted() == 3 })
+		r.cleanly()
+	})
+}
+
 // Kafka forgets the offsets of topics that nobody subscribes to.
 func TestInboxOffsetOutlastsTheRetentionOfOffsets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,6 +34,8 @@ var inboxWork = kind{
 		verbs["an inbox's fetch is dropped"] = l.some(Fault{API: kmsg.Fetch, Topic: inbox, Do: DropRequest})
 		verbs["an inbox's fetch is cut"] = l.some(Fault{API: kmsg.Fetch, Topic: inbox, Do: CutResponse, CutAfter: 1 + l.rng.IntN(2000)})
 		verbs["an inbox's fetches stall"] = l.whilst(Fault{API: kmsg.Fetch, Topic: inbox, Do: Stall}, l.upTo(3))
-		verbs["an inbox's leader moves"] = func() { l.moveALeader(inbox, l.rng.Int32N(chaosPartitions)) }
+		if l.down == nil {
+			verbs["an inbox's leader moves"] = func() { l.moveALeader(inbox, l.rng.Int32N(chaosPartitions)) }
+		}
 	},
 }

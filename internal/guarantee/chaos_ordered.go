@@ -25,4 +25,7 @@ func fewSlow(rng *rand.Rand, it *Item) {
 	if it.Slow != 0 {
 		it.Slow = 1
 	}
+	if rng.IntN(5) > 0 {
+		it.Do = ""
+	}
 }

@@ -2,7 +2,10 @@ package guarantee_test
 
 import (
 	"flag"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +17,7 @@ var (
 	chaosSeed    = flag.Uint64("chaos.seed", 0, "seed of the random fault run; a random one when 0")
 	chaosRecords = flag.Int("chaos.records", 2000, "records of the random fault run")
 	chaosFaults  = flag.Int("chaos.faults", 12, "faults of the random fault run")
+	chaosHistory = flag.String("chaos.history", "", "folder that the history of the random fault run is written to, as lines of JSON")
 )
 
 // TestChaos runs random records, members and faults against the checker: in virtual time with -tags synctests (see virtual), else in real time, with shorter
@@ -24,6 +28,11 @@ func TestChaos(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	c := guarantee.Chaos{Seed: seed, Records: *chaosRecords, Faults: *chaosFaults}
+	if *chaosHistory != "" {
+		c.History = func(round int) (io.WriteCloser, error) {
+			return os.Create(fmt.Sprintf("%s/round-%d.jsonl", *chaosHistory, round+1))
+		}
+	}
 	run := func(t *testing.T, patience time.Duration) {
 		var result guarantee.Result
 		c.Run(t, onBrokers(t, patience), &result)

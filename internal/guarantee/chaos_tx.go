@@ -54,7 +54,7 @@ var txWork = kind{
 		verbs["an output is dropped"] = l.some(Fault{API: kmsg.Produce, Topic: out, Do: DropRequest})
 		verbs["an output is refused"] = l.some(Fault{API: kmsg.Produce, Topic: out, Do: Refuse, Code: kerr.InvalidRecord.Code})
 		verbs["an output's producer is fenced"] = l.some(Fault{API: kmsg.Produce, Topic: out, Do: Refuse, Code: kerr.InvalidProducerEpoch.Code})
-		if len(l.live) == 0 {
+		if l.down != nil {
 			return
 		}
 		verbs["a transaction's coordinator moves"] = func() {

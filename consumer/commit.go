@@ -298,6 +298,7 @@ func passes(err error) bool {
 	for _, e := range []*kerr.Error{
 		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.StaleMemberEpoch, kerr.OffsetMetadataTooLarge, kerr.CoordinatorLoadInProgress,
 		kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.RequestTimedOut,
+		kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, // the coordinator has not heard yet of a topic that was just created
 	} {
 		if errors.Is(err, e) {
 			return true

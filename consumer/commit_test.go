@@ -146,3 +146,19 @@ func TestG7LimitOfCommitMetadataIsLearned(t *testing.T) {
 		r.cleanly()
 	})
 }
+
+// TestG7LastCommitWaitsForAFreshTopicToBeKnown: the coordinator's broker may hear of a topic that was just created after the member that commits for it.
+func TestG7LastCommitWaitsForAFreshTopicToBeKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		got := newSeen(t)
+		r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }, consumer.CommitInterval(time.Minute)))
+		w.put("a=1")
+		got.wait(1)
+		unknown := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Topic: "orders.g.retry", Count: 3, Fail: kerr.UnknownTopicID.Code})
+		r.cleanly()
+		if unknown.Hits() != 3 || w.committed() != 1 {
+			t.Errorf("%d refusals, committed %d; want 3 and 1", unknown.Hits(), w.committed())
+		}
+	})
+}

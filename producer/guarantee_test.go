@@ -615,12 +615,27 @@ func TestCompactedTopicRefusesRecordsWithoutAKey(t *testing.T) {
 	})
 }
 
+// TestTopicThatIsNotKnownEverywhereYetIsWaitedFor: what was just created takes brokers a moment to hear of.
+func TestTopicThatIsNotKnownEverywhereYetIsWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil)
+		sent := make(chan error, 1)
+		late := publisher(t, f.p, orders("late"))
+		go func() { sent <- late.Send(context.Background(), order{ID: "1"}) }()
+		time.Sleep(2500 * time.Millisecond)
+		f.createTopic("late", 1)
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestUnknownTopicIsSaidWithTheNearestName(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, []brokertest.Option{brokertest.Topic("orders", 1), brokertest.Topic("payments", 1)})
 		began := time.Now()
 		err := publisher(t, f.p, orders("order")).Send(context.Background(), order{ID: "1"})
-		within(t, began, 2*time.Second)
+		within(t, began, 4*time.Second)
 		if !errors.Is(err, producer.ErrUnknownTopic) || !errors.Is(err, producer.ErrNotWritten) || !strings.Contains(err.Error(), `"order"`) || !strings.Contains(err.Error(), `"orders"`) {
 			t.Errorf("%v", err)
 		}

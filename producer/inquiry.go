@@ -24,14 +24,18 @@ type known struct {
 
 // resolve finds the topic out and sends what waits for it. It goes on until the topic is known, the producer closes or nothing waits any more.
 func (t *topic) resolve() {
-	for fails, unknowns := 0, 0; ; {
+	var unknown time.Time // since when brokers say so
+	for fails := 0; ; {
 		k, err := t.look(fails)
 		switch {
 		case err == nil:
 			t.open(k)
 			return
 		case errors.Is(err, ErrUnknownTopic):
-			if unknowns++; unknowns >= unknownTries {
+			if unknown.IsZero() {
+				unknown = time.Now()
+			}
+			if time.Since(unknown) >= unknownFor {
 				t.fail(t.withNearest(err))
 				return
 			}
@@ -48,7 +52,11 @@ func (t *topic) resolve() {
 		if t.givenUp() {
 			return
 		}
-		timer := time.NewTimer(t.p.backoff(fails))
+		wait := t.p.backoff(fails)
+		if !unknown.IsZero() {
+			wait = min(wait, unknownFor/8)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-t.p.ctx.Done():
 			timer.Stop()

@@ -22,9 +22,9 @@ const (
 	// stickyBytes is how much goes to one partition before another one's turn, for records without a key: as Java's batch.size.
 	stickyBytes = 64 << 10
 
-	// unknownTries is how often a topic that a broker does not know is asked for before it is believed: one that was just created takes a moment to be
-	// known everywhere.
-	unknownTries = 4
+	// unknownFor is how long brokers have to say that they do not know a topic before they are believed: one that was just created takes a moment to be
+	// known everywhere, and longer where a broker dies meanwhile.
+	unknownFor = 3 * time.Second
 
 	// configTries is how often the topic's settings are asked for before sending goes on without them.
 	configTries = 3

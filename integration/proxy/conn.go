@@ -266,17 +266,17 @@ func (c *conn) deliver(p pending, frame []byte) error {
 	if p.fault != nil {
 		switch p.fault.fault.Do {
 		case DropResponse:
+			p.fault.hit() // before the client can see it
 			c.reset()
-			p.fault.hit()
 			return net.ErrClosed
 		case CutResponse:
 			at := len(frame) / 2
 			if n := p.fault.fault.CutAfter; n > 0 {
 				at = min(n, len(frame)-1)
 			}
+			p.fault.hit()
 			_, _ = c.client.Write(frame[:at])
 			c.close()
-			p.fault.hit()
 			return net.ErrClosed
 		case Slow:
 			return c.trickle(frame, p.fault.fault.BytesPerSecond)

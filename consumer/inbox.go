@@ -389,9 +389,18 @@ func (p *partition) arrive(x *inboxLog, id inbox.ID, r *kgo.Record, now time.Tim
 		l.head = t
 		l.n++
 		p.present(l, now)
-	case l.tail.rec.Offset < t.rec.Offset:
-		l.tail.next = t
-		l.tail = t
+	case l.head.rec.Offset < t.rec.Offset: // in its place behind what the lane has begun with
+		before := l.head
+		if l.tail.rec.Offset < t.rec.Offset {
+			before = l.tail
+		}
+		for before.next != nil && before.next.rec.Offset < t.rec.Offset {
+			before = before.next
+		}
+		if t.next = before.next; t.next == nil {
+			l.tail = t
+		}
+		before.next = t
 		l.n++
 	default:
 		p.invite(t, now)

@@ -227,6 +227,9 @@ func (r *inboxReader) beginAt(x *inboxLog, c committed, start, end int64) {
 		return
 	}
 	x.ix, x.until, x.committed = inbox.New(at, done), end, c.offset
+	if x.own {
+		x.ix.Reach(p.readSoFar())
+	}
 	p.changed()
 	p.catchUp(x)
 	p.mu.Unlock()

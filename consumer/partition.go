@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +104,7 @@ func (p *partition) admit(records []*kgo.Record) (pause bool) {
 		}
 		p.admitOne(r, now)
 	}
+	p.reach()
 	p.dispatch()
 	if !p.paused && p.full(now) {
 		p.paused, p.pausedAt = true, now
@@ -154,6 +156,22 @@ func (p *partition) refill(now time.Time) {
 	if p.backlog = p.backlog[i:]; len(p.backlog) == 0 {
 		p.backlog = nil
 	}
+	p.reach()
+}
+
+// reach lets records of the inbox come whose place at the source has been read: nothing before them is handled again. p.mu is held.
+func (p *partition) reach() {
+	if p.inbox != nil && p.inbox.ix != nil && p.inbox.ix.Reach(p.readSoFar()) {
+		p.e.loadSoon()
+	}
+}
+
+// readSoFar is up to where the source has been read: everywhere, once its end has been seen, since an inbox may know records that a log has lost. p.mu is held.
+func (p *partition) readSoFar() int64 {
+	if next := p.win.Next(); next < p.end.Load() {
+		return next
+	}
+	return math.MaxInt64
 }
 
 // release returns one record's share of the bounds. p.mu is held.

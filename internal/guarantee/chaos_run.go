@@ -67,12 +67,30 @@ func (x *chaos) run() {
 	for n := range x.Faults { // one fault for each share of the records
 		x.pace.allow(each)
 		x.during(x.pace.reached((n+1)*each - each/2))
+		x.keepUp(n * each)
 		x.fault(n, kill > 0 && n%kill == 0)
 		x.pass(time.Duration(x.rng.Int64N(int64(x.Calm))))
 	}
 	x.pace.allow(x.Records)
 	x.during(x.pace.reached(x.Records))
 	x.settle()
+}
+
+// keepUp lets members handle n records, so that faults meet work and not only what is sent; not for long, since none may be able to.
+func (x *chaos) keepUp(n int) {
+	for end := time.Now().Add(2 * x.Calm); x.ended() < n && time.Now().Before(end); x.pass(10 * time.Millisecond) {
+		continue
+	}
+}
+
+// ended is how many records have ended, of all kinds of work.
+func (x *chaos) ended() (n int) {
+	x.look(func(t *tally) {
+		for _, l := range x.loads {
+			n += t.group(l.group).ended
+		}
+	})
+	return n
 }
 
 // settle ends all faults and waits until everything has ended.

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"container/heap"
+	"math"
 	"time"
 
 	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
@@ -18,6 +19,9 @@ type Index struct {
 	keys  table // the last entry of each key's chain, which is a ring
 	heap  dueHeap
 	seen  map[ID]int64 // copies of entries on their way that were read before their acknowledgement
+
+	reached int64     // where reading the source goes on: what comes from there on waits for what is read again before it
+	early   earlyHeap // entries from there on
 
 	scopes map[string]uint32
 	gone   []ID // redriven entries that ended, oldest first
@@ -56,7 +60,7 @@ func New(committed int64, completed commitmeta.Completed) *Index {
 	ix := &Index{
 		offsets: offsets{mark: committed, next: committed, epoch: -1},
 		ahead:   completed.Cursor(), aheadEpoch: completed.LeaderEpoch(),
-		scopes: map[string]uint32{"": 0},
+		scopes: map[string]uint32{"": 0}, reached: math.MaxInt64,
 	}
 	ix.known.hash = func(id ID) uint64 { e := ix.slab.at(id); return identity(e.scope, e.source) }
 	ix.keys.hash = func(id ID) uint64 { return ix.slab.at(id).key }
@@ -143,6 +147,17 @@ func (ix *Index) Pass(next int64, leaderEpoch int32) {
 	ix.end(ix.next, next)
 	ix.ahead.Contains(next)
 	ix.next, ix.epoch = next, max(ix.epoch, leaderEpoch)
+}
+
+// Reach says where reading the source goes on, first of all before anything is read. An entry that has a key and came from there on waits until the source is
+// read so far: earlier records of its key may come again, after a crash. It reports whether some wait no more.
+func (ix *Index) Reach(source int64) (some bool) {
+	ix.reached = source
+	for len(ix.early) > 0 && ix.early[0].source < source {
+		ix.arm(heap.Pop(&ix.early).(early).id)
+		some = true
+	}
+	return some
 }
 
 // Hand enters a record that is about to be produced to the inbox. It holds its key from now on.
@@ -413,6 +428,10 @@ func (ix *Index) arm(id ID) {
 	if e.state != waits || e.offset < 0 || e.offset >= ix.next || !e.free && ix.slab.at(ix.chain(e.key)).next != id {
 		return
 	}
+	if e.scope == 0 && !e.free && e.source >= ix.reached {
+		heap.Push(&ix.early, early{e.source, id})
+		return
+	}
 	e.state = due
 	heap.Push(&ix.heap, id)
 }
@@ -431,6 +450,25 @@ func Millis(t time.Time) int64 {
 		ms++
 	}
 	return ms
+}
+
+// early is an entry whose source is not read so far. It may have ended since, and its id may be another's.
+type early struct {
+	source int64
+	id     ID
+}
+
+// earlyHeap is a heap by source offset.
+type earlyHeap []early
+
+func (h earlyHeap) Len() int           { return len(h) }
+func (h earlyHeap) Less(i, j int) bool { return h[i].source < h[j].source }
+func (h earlyHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *earlyHeap) Push(x any)        { *h = append(*h, x.(early)) }
+func (h *earlyHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // dueHeap is a heap by due time, and among equals by source offset.

@@ -53,6 +53,33 @@ func TestKeyComesDueInSourceOrder(t *testing.T) {
 	}
 }
 
+func TestRecordWaitsUntilItsSourceIsReadSoFar(t *testing.T) {
+	ix := inbox.New(0, commitmeta.Completed{})
+	ix.Reach(5)
+	read(t, ix, 0, 9, 0, 1)
+	read(t, ix, 1, 6, 0, 2)
+	read(t, ix, 2, 4, 0, 3)
+	ix.Read(inbox.Entry{Offset: 3, Source: 8, Key: 4, Free: true, Scope: "op"}, 0, nil)
+	if got := sources(ix, ix.Take(1, 9)); !slices.Equal(got, []int64{4, 8}) {
+		t.Fatalf("due %v, want what was read at the source, and what is in no order with it", got)
+	}
+	if ix.Reach(6) || !ix.Reach(7) {
+		t.Error("the wrong ones wait no more")
+	}
+	if got := sources(ix, ix.Take(1, 9)); !slices.Equal(got, []int64{6}) {
+		t.Fatalf("due %v, want what the source has been read up to", got)
+	}
+	ix.End(ix.Find(9, 0)) // and its place in the index may be another's
+	read(t, ix, 4, 12, 50, 1)
+	ix.Reach(20)
+	if got := sources(ix, ix.Take(1, 9)); len(got) > 0 {
+		t.Fatalf("%v came before its time", got)
+	}
+	if got := sources(ix, ix.Take(50, 9)); !slices.Equal(got, []int64{12}) {
+		t.Fatalf("due %v, want 12 once", got)
+	}
+}
+
 func TestFreeRecordHoldsNothing(t *testing.T) {
 	ix := inbox.New(0, commitmeta.Completed{})
 	ix.Read(inbox.Entry{Offset: 0, Source: 3, Due: 1, Key: 1, Free: true, Scope: "op"}, 0, nil)

@@ -1,12 +1,18 @@
-// Command bench measures the reference broker beside franz-go's kfake, both in the same run and one after the other by turns.
+// Command bench measures Sordini beside its peers, in the same run and by turns.
 //
-//	go run ./bench -list                  what is measured
-//	go run ./bench                        everything, five samples each
-//	go run ./bench -row produce -json     one row, for a program
+//	go run ./bench -list                   what is measured, by whom, and what is wanted
+//	go run ./bench                         everything, five samples of each side
+//	go run ./bench -row noop -n 15 -json   one row, for a program; raw samples included
+//	go run ./bench -row 'ways-.*' -kafka   rows by a regular expression, on a broker of Apache Kafka that it starts
 //
-// Each sample is taken in a process of its own, with a broker and a client that talk over the loopback interface. What is said is the median of
-// the samples and the ratio of the medians, ours by kfake's. Rows that say CPU count user and system time of the whole process, client and broker
-// together (getrusage): they are what can be compared on a machine that others use, too. The load of the machine before and after is said with it.
+// Each sample is taken in a process of its own. Rows of the broker compare it with franz-go's kfake; there client and broker share the process. All others
+// have the broker in a process of its own: the reference broker, or Apache Kafka with -kafka, or what -brokers names. What is said is the median of the
+// samples, and for each peer the median of the ratios of samples that were taken next to each other, with its 95 % interval (from six pairs on; else the
+// smallest and the largest). cpu (µs of user and system time of the client's process a record) and allocs can be compared on a machine that others use, too; rates
+// less so. The load of the machine before and after is said with it.
+//
+// sarama, kafka-go and watermill are programs of a module of their own (bench/peers), parallel-consumer is a Java program (Driver.java) whose jars Maven
+// fetches. zkafka and kafka-konsumer are not served by the module proxy: docs/benchmarks.md has what is known of them.
 package main
 
 import (
@@ -14,149 +20,194 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
+	"os/signal"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sordini-go/sordini/integration/bench/task"
 )
 
 // result is what one row measured.
 type result struct {
-	Row     string    `json:"row"`
-	Unit    string    `json:"unit"`
-	Sordini []float64 `json:"sordini"`
-	Kfake   []float64 `json:"kfake"`
-	// Medians, and ours by theirs. 0 where an engine has no sample.
-	SordiniMedian float64 `json:"sordini_median"`
-	KfakeMedian   float64 `json:"kfake_median"`
-	Ratio         float64 `json:"ratio"`
-	Failed        string  `json:"failed,omitempty"`
-	LoadBefore    string  `json:"load_before"`
-	LoadAfter     string  `json:"load_after"`
+	Row        string                      `json:"row"`
+	What       string                      `json:"what"`
+	Bar        string                      `json:"bar,omitempty"`
+	Metric     string                      `json:"metric"` // what the row is judged by first
+	Broker     string                      `json:"broker"`
+	Samples    map[string][]task.Sample    `json:"samples"`
+	Medians    map[string]task.Sample      `json:"medians"`
+	Ratios     map[string]map[string]ratio `json:"ratios"` // by peer and metric, Sordini's by the peer's
+	Failed     map[string]string           `json:"failed,omitempty"`
+	LoadBefore string                      `json:"load_before"`
+	LoadAfter  string                      `json:"load_after"`
+}
+
+type ratio struct {
+	Median float64 `json:"median"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
 }
 
 func main() {
-	list := flag.Bool("list", false, "say what is measured")
-	only := flag.String("row", "", "measure this `row` only")
-	samples := flag.Int("n", 5, "`how many` samples of each engine")
-	asJSON := flag.Bool("json", false, "print one JSON object a row")
-	limit := flag.Duration("timeout", 3*time.Minute, "how long one sample may take")
-	engine := flag.String("engine", "", "take one sample of one row with this `engine` in this process (what the command starts itself with)")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var (
+		list    = flag.Bool("list", false, "say what is measured")
+		only    = flag.String("row", "", "measure the rows whose whole name this `expression` matches")
+		samples = flag.Int("n", 5, "`how many` samples of each side")
+		asJSON  = flag.Bool("json", false, "print one JSON object a row")
+		out     = flag.String("out", "", "append each row's JSON object to this `file` as well")
+		kafka   = flag.Bool("kafka", false, "start a broker of Apache Kafka")
+		sides   = flag.String("sides", "", "measure these of a row's sides only")
+		limit   = flag.Duration("timeout", 5*time.Minute, "how long one sample may take")
+		serve   = flag.Bool("serve", false, "be the broker of a row (what the command starts itself with)")
+	)
+	t := task.Flags(flag.CommandLine)
 	flag.Parse()
 	switch {
 	case *list:
-		for _, r := range rows {
-			fmt.Printf("%-16s %-10s %s\n", r.name, r.unit, r.what)
+		for _, r := range rows() {
+			fmt.Printf("%-18s %s; %s", r.name, r.what, strings.Join(r.sides, ", "))
+			if r.bar != "" {
+				fmt.Printf("; wanted: %s", r.bar)
+			}
+			fmt.Println()
 		}
-		return
-	case *engine != "":
-		if err := sample(*engine, *only); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+		return nil
+	case *serve:
+		return serveBroker()
+	case t.Side != "":
+		return sample(*only, *t)
 	}
+	match, err := regexp.Compile("^(" + *only + ")$")
+	if err != nil {
+		return err
+	}
+	b := &bench{samples: *samples, limit: *limit, kafka: *kafka, brokers: t.Brokers, sides: *sides}
+	defer b.close()
 	found := false
-	for _, r := range rows {
-		if *only != "" && r.name != *only {
+	for _, r := range rows() {
+		if *only != "" && !match.MatchString(r.name) {
 			continue
 		}
 		found = true
-		res := measure(r, *samples, *limit)
-		if *asJSON {
-			if err := json.NewEncoder(os.Stdout).Encode(res); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			continue
+		res, err := b.measure(ctx, r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		fmt.Printf("%-16s sordini %10.4g   kfake %10.4g %-10s ratio %.2f   (load %s, %s) %s\n",
-			res.Row, res.SordiniMedian, res.KfakeMedian, res.Unit, res.Ratio, res.LoadBefore, res.LoadAfter, res.Failed)
+		if *out != "" {
+			if err := appendTo(*out, res); err != nil {
+				return err
+			}
+		}
+		if *asJSON {
+			err = json.NewEncoder(os.Stdout).Encode(res)
+		} else {
+			err = res.print(os.Stdout, r)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if !found {
-		fmt.Fprintf(os.Stderr, "bench: no row %q; -list says which there are\n", *only)
-		os.Exit(2)
+		return fmt.Errorf("no row %q; -list says which there are", *only)
 	}
+	return nil
 }
 
-// sample measures in this process and prints the number.
-func sample(engine, name string) error {
-	for _, r := range rows {
-		if r.name != name {
+// sample measures in this process and prints what it found.
+func sample(name string, t task.Task) error {
+	if name == "" {
+		s, err := client(t)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", t.Side, t.Kind, err)
+		}
+		return s.Print()
+	}
+	for _, r := range rows() {
+		if r.name == name && r.engine != nil {
+			v, err := r.engine(t.Side)
+			if err != nil {
+				return fmt.Errorf("%s on %s: %w", name, t.Side, err)
+			}
+			return task.Sample{r.metric: v}.Print()
+		}
+	}
+	return fmt.Errorf("no row %q of the broker", name)
+}
+
+func appendTo(name string, res result) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	err = json.NewEncoder(f).Encode(res)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// print is the result for people.
+func (res result) print(w io.Writer, r row) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s (%s, load %s, %s)\n", res.Row, res.What, res.Broker, res.LoadBefore, res.LoadAfter)
+	if res.Bar != "" {
+		fmt.Fprintf(&b, "  wanted: %s\n", res.Bar)
+	}
+	for _, side := range r.sides {
+		m, ok := res.Medians[side]
+		if !ok {
+			if why := res.Failed[side]; why != "" {
+				fmt.Fprintf(&b, "  %-18s failed: %s\n", side, why)
+			}
 			continue
 		}
-		v, err := r.measure(engine)
-		if err != nil {
-			return fmt.Errorf("%s on %s: %w", name, engine, err)
+		fmt.Fprintf(&b, "  %-18s", side)
+		for _, k := range metrics(m, r.metric) {
+			fmt.Fprintf(&b, " %s %.4g", k, m[k])
+			if q, ok := res.Ratios[side][k]; ok {
+				fmt.Fprintf(&b, " (×%.2f, %.2f to %.2f)", q.Median, q.Low, q.High)
+			}
+			b.WriteString("  ")
 		}
-		fmt.Println(v)
-		return nil
+		b.WriteByte('\n')
 	}
-	return fmt.Errorf("no row %q", name)
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// measure takes the samples of both engines by turns. An engine that fails once is not asked again.
-func measure(r row, n int, limit time.Duration) result {
-	res := result{Row: r.name, Unit: r.unit, LoadBefore: load()}
-	failed := map[string]bool{}
-	for range n {
-		for _, engine := range []string{"sordini", "kfake"} {
-			if failed[engine] {
-				continue
-			}
-			v, err := child(engine, r.name, limit)
-			switch {
-			case err != nil:
-				failed[engine] = true
-				res.Failed += fmt.Sprintf("%s: %v; ", engine, err)
-			case engine == "sordini":
-				res.Sordini = append(res.Sordini, v)
-			default:
-				res.Kfake = append(res.Kfake, v)
-			}
+// metrics are a sample's, the row's own first.
+func metrics(s task.Sample, first string) []string {
+	var names []string
+	for k := range s {
+		if k != first {
+			names = append(names, k)
 		}
 	}
-	res.SordiniMedian, res.KfakeMedian = median(res.Sordini), median(res.Kfake)
-	if res.KfakeMedian > 0 {
-		res.Ratio = res.SordiniMedian / res.KfakeMedian
-	}
-	res.LoadAfter = load()
-	return res
+	slices.Sort(names)
+	return append([]string{first}, names...)
 }
 
-// child takes one sample in a process of its own.
-func child(engine, row string, limit time.Duration) (float64, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.CommandContext(ctx, self, "-engine", engine, "-row", row)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return 0, fmt.Errorf("not done after %v", limit)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("%w: %s", err, lastLine(stderr.String()))
-	}
-	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-}
-
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return s[strings.LastIndexByte(s, '\n')+1:]
-}
+func sorted(vs []float64) []float64 { return slices.Sorted(slices.Values(vs)) }
 
 func median(vs []float64) float64 {
 	if len(vs) == 0 {
 		return 0
 	}
-	vs = slices.Sorted(slices.Values(vs))
+	vs = sorted(vs)
 	if n := len(vs); n%2 == 0 {
 		return (vs[n/2-1] + vs[n/2]) / 2
 	}

@@ -1,279 +1,150 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
-	"runtime"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
+	"math"
+	"math/rand/v2"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/integration/bench/task"
 )
 
-// row is one thing that is measured.
+// row is one thing that is measured: a task that several sides do.
 type row struct {
-	name, unit, what string
-	measure          func(engine string) (float64, error)
+	name, what string
+	bar        string // of issue 6, in words
+	metric     string // what it is judged by first
+	sides      []string
+
+	engine func(engine string) (float64, error) // rows of the broker: one number, in this process, without a task
+
+	task       task.Task
+	partitions int
+	zipf       bool                           // keys are drawn with Zipf(1.0), else evenly
+	work       func(*rand.Rand) time.Duration // of a record
+	arrive     int                            // records a second of an open loop
 }
 
-var rows = []row{
-	{"start", "ms", "from nothing to the first acknowledged record", measureStart},
-	{"produce", "ns CPU", "a record of 100 bytes produced, in batches as the client makes them, client and broker together", measureProduce},
-	{"fetch", "ns CPU", "a record of 100 bytes fetched, client and broker together", measureFetch},
-	{"sync", "µs", "median of 3,000 records produced one after the other, without linger", measureSync},
-	{"heap", "bytes", "live heap a stored record of 100 bytes", measureHeap},
-	{"resident", "MB", "resident memory of the process that has stored 500,000 records of 100 bytes", measureResident},
-	{"group-classic", "s", "until 1,000 members of a classic group are stable (cooperative-sticky, 1,000 partitions)", groupOf(1000, false)},
-	{"group-consumer", "s", "until 1,000 members of a group of the consumer protocol are stable (KIP-848, 1,000 partitions)", groupOf(1000, true)},
-	{"partitions", "s", "10,000 partitions created in ten topics", measurePartitions},
-	{"partitions-rss", "MB", "resident memory of the process that has 10,000 partitions", measurePartitionsResident},
+const million = 1_000_000
+
+func engineRow(name, unit, what string, measure func(string) (float64, error)) row {
+	return row{name: name, what: what, metric: unit, sides: []string{"sordini", "kfake"}, engine: measure}
 }
 
-const stored = 500_000 // records
-
-// startEngine starts a cluster of three brokers with topics of some partitions.
-func startEngine(engine string, partitions int, topics ...string) (addrs []string, stop func(), err error) {
-	switch engine {
-	case "sordini":
-		cfg := broker.Config{Brokers: 3}
-		for _, t := range topics {
-			cfg.Topics = append(cfg.Topics, broker.Topic{Name: t, Partitions: partitions})
-		}
-		c, err := broker.Start(cfg)
-		if err != nil {
-			return nil, nil, err
-		}
-		return c.Addrs(), func() { c.Close() }, nil
-	case "kfake":
-		c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(int32(partitions), topics...))
-		if err != nil {
-			return nil, nil, err
-		}
-		return c.ListenAddrs(), c.Close, nil
-	}
-	return nil, nil, fmt.Errorf("no engine %q", engine)
+func constant(d time.Duration) func(*rand.Rand) time.Duration {
+	return func(*rand.Rand) time.Duration { return d }
 }
 
-func measureStart(engine string) (float64, error) {
-	begin := time.Now()
-	addrs, stop, err := startEngine(engine, 1, "orders")
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
-	if err != nil {
-		return 0, err
-	}
-	defer cl.Close()
-	if err := cl.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Value: []byte("first")}).FirstErr(); err != nil {
-		return 0, err
-	}
-	return time.Since(begin).Seconds() * 1000, nil
-}
+// upTo5ms is the work of parallel-consumer's own benchmark.
+func upTo5ms(r *rand.Rand) time.Duration { return time.Duration(r.Int64N(int64(5 * time.Millisecond))) }
 
-// cpu is the user and system time of this process.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // with these arguments it cannot fail
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+const (
+	pc       = "parallel-consumer"
+	allPeers = "ahead of every peer's rate"
+)
 
-// fill produces records of 100 bytes and waits for all of them.
-func fill(addrs []string, n int) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DefaultProduceTopic("orders"))
-	if err != nil {
-		return err
+func rows() []row {
+	all := []row{
+		engineRow("start", "ms", "from nothing to the first acknowledged record", measureStart),
+		engineRow("broker-produce", "ns CPU", "a record of 100 bytes produced, in batches as the client makes them, client and broker together", measureProduce),
+		engineRow("broker-fetch", "ns CPU", "a record of 100 bytes fetched, client and broker together", measureFetch),
+		engineRow("broker-sync", "µs", "median of 3,000 records produced one after the other, without linger", measureSync),
+		engineRow("heap", "bytes", "live heap a stored record of 100 bytes", measureHeap),
+		engineRow("resident", "MB", "resident memory of the process that has stored 500,000 records of 100 bytes", measureResident),
+		engineRow("group-classic", "s", "until 1,000 members of a classic group are stable (cooperative-sticky, 1,000 partitions)", groupOf(1000, false)),
+		engineRow("group-consumer", "s", "until 1,000 members of a group of the consumer protocol are stable (KIP-848, 1,000 partitions)", groupOf(1000, true)),
+		engineRow("partitions", "s", "10,000 partitions created in ten topics", measurePartitions),
+		engineRow("partitions-rss", "MB", "resident memory of the process that has 10,000 partitions", measurePartitionsResident),
+
+		{name: "noop", what: "a handler that does nothing, middleware off, key order, 12 partitions, 100 bytes", metric: "cpu", bar: "cpu at most 2 times franz-go's, at most 0.5 allocation",
+			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "noop", Order: "key", Records: million, Keys: 10_000, Size: 100}, partitions: 12},
+		{name: "noop-chain", what: "the same with the default middleware, and the peers with nothing", metric: "cpu", bar: "cpu at most 4 times franz-go's, at most 4 allocations, " + allPeers,
+			sides: []string{"sordini", "franz-go", "sarama", "kafka-go", "watermill"},
+			task:  task.Task{Kind: "noop", Order: "key", Chain: true, Records: million, Keys: 10_000, Size: 100}, partitions: 12},
+		{name: "noop-1k", what: "a handler that does nothing, middleware off, 1 KiB", metric: "cpu", bar: "cpu at most 1.15 times franz-go's",
+			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "noop", Order: "key", Records: 300_000, Keys: 10_000, Size: 1024}, partitions: 12},
+		{name: "produce", what: "records sent without waiting for each, both headers on, 100 bytes", metric: "cpu", bar: "0.95 of franz-go's rate, 1.1 times its cpu, 1 allocation more",
+			sides: []string{"sordini", "franz-go", "sarama", "kafka-go"}, task: task.Task{Kind: "produce", Records: million, Keys: 10_000, Size: 100}, partitions: 12},
+		{name: "sync", what: "records sent one after the other", metric: "p50", bar: "p50 at most 1.05 times franz-go's",
+			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "sync", Records: 5000, Keys: 10_000, Size: 100}, partitions: 12},
+
+		{name: "ways-100", what: "20,000 records, 12 partitions, 10,000 keys, 5 ms of work, key order, 100 ways", metric: "rate", bar: "0.95 of the ideal, at most 5 µs CPU a record",
+			sides: []string{"sordini", "ideal", pc}, task: task.Task{Kind: "work", Order: "key", Chain: true, Records: 20_000, Ways: 100, Keys: 10_000, Size: 100},
+			partitions: 12, work: constant(5 * time.Millisecond)},
+		{name: "ways-1000", what: "1,000,000 records, 100,000 keys, 5 ms of work, key order, 1,000 ways", metric: "rate", bar: "0.9 of the ideal",
+			sides: []string{"sordini", "ideal"}, task: task.Task{Kind: "work", Order: "key", Chain: true, Records: million, Ways: 1000, Keys: 100_000, Size: 100},
+			partitions: 12, work: constant(5 * time.Millisecond)},
 	}
-	defer cl.Close()
-	var failed error
-	value := make([]byte, 100)
-	for i := range n {
-		for j := range 8 {
-			value[j] = byte(i >> (8 * j))
-		}
-		cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) { // one goroutine calls all of these
-			if err != nil && failed == nil {
-				failed = err
+	own := row{metric: "rate", bar: "0.95 of the ideal", sides: []string{"sordini", "ideal", pc}, partitions: 1, work: upTo5ms}
+	own.task = task.Task{Kind: "work", Order: "key", Chain: true, Records: 10_000, Ways: 16, Size: 100}
+	for _, keys := range []int{1, 2, 5, 10, 20, 50, 100, 1000, 10_000} {
+		r := own
+		r.name, r.what = fmt.Sprintf("own-%d", keys), fmt.Sprintf("parallel-consumer's own workload: 10,000 records, 1 partition, 0 to 5 ms of work, 16 ways, %d keys", keys)
+		r.task.Keys = keys
+		all = append(all, r)
+	}
+	r := own
+	r.name, r.what = "own-unordered", "the same, unordered"
+	r.task.Keys, r.task.Order = 10_000, "unordered"
+	all = append(all, r)
+	r = own
+	r.name, r.what, r.bar, r.metric = "open", "the same with 10,000 keys, Zipf(1.0), arriving 2,500 a second whether the one before is handled or not; how long each takes", "ahead of parallel-consumer", "p99"
+	r.sides, r.zipf, r.arrive, r.task.Kind, r.task.Keys, r.task.Records = []string{"sordini", pc}, true, 2500, "open", 10_000, 25_000
+	all = append(all, r)
+	for _, ways := range []int{16, 100, 1000} {
+		for _, work := range []time.Duration{0, 100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond} {
+			if work*25_000/time.Duration(ways) > 30*time.Second {
+				continue // takes minutes and shows what 1 and 10 ms show
 			}
-		})
-	}
-	return errors.Join(cl.Flush(context.Background()), failed)
-}
-
-func measureProduce(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 6, "orders")
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	if err := fill(addrs, 10_000); err != nil {
-		return 0, err
-	}
-	before := cpu()
-	err = fill(addrs, stored)
-	return float64(cpu()-before) / stored, err
-}
-
-func measureFetch(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 6, "orders")
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	if err := fill(addrs, stored); err != nil {
-		return 0, err
-	}
-	runtime.GC()
-	before := cpu()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return 0, err
-	}
-	defer cl.Close()
-	for n := 0; n < stored; {
-		fetches := cl.PollFetches(context.Background())
-		if err := fetches.Err(); err != nil {
-			return 0, err
-		}
-		n += fetches.NumRecords()
-	}
-	return float64(cpu()-before) / stored, nil
-}
-
-func measureSync(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 1, "orders")
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.DefaultProduceTopic("orders"), kgo.ProducerLinger(0))
-	if err != nil {
-		return 0, err
-	}
-	defer cl.Close()
-	took := make([]float64, 0, 3000)
-	for i := range 3300 {
-		begin := time.Now()
-		if err := cl.ProduceSync(context.Background(), &kgo.Record{Value: make([]byte, 100)}).FirstErr(); err != nil {
-			return 0, err
-		}
-		if i >= 300 { // the first ones connect and warm up
-			took = append(took, float64(time.Since(begin).Nanoseconds())/1000)
+			all = append(all, row{name: fmt.Sprintf("work-%v-%d", work, ways), what: fmt.Sprintf("25,000 records, 8 partitions, 1,000 keys, %v of work, %d ways", work, ways),
+				metric: "rate", bar: "ahead of parallel-consumer", sides: []string{"sordini", pc}, partitions: 8, work: constant(work),
+				task: task.Task{Kind: "work", Order: "key", Chain: true, Records: 25_000, Ways: ways, Keys: 1000, Size: 100}})
 		}
 	}
-	slices.Sort(took)
-	return took[len(took)/2], nil
+	return all
 }
 
-// live is the live heap.
-func live() float64 {
-	var m runtime.MemStats
-	for range 3 { // what finalizers hold goes with the next
-		runtime.GC()
+// keysOf returns who draws a record's key.
+func (r row) keysOf(rnd *rand.Rand) func() int {
+	if !r.zipf {
+		return func() int { return rnd.IntN(r.task.Keys) }
 	}
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc)
+	sums, total := make([]float64, r.task.Keys), 0.0 // math/rand's Zipf wants an exponent above 1
+	for i := range sums {
+		total += 1 / float64(i+1)
+		sums[i] = total
+	}
+	return func() int {
+		at := rnd.Float64() * total
+		low, high := 0, len(sums)-1
+		for low < high {
+			if mid := (low + high) / 2; sums[mid] < at {
+				low = mid + 1
+			} else {
+				high = mid
+			}
+		}
+		return low
+	}
 }
 
-func measureHeap(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 6, "orders")
-	if err != nil {
-		return 0, err
+// interval is the median of ratios and an interval that holds it with 95 %, from order statistics; with fewer than six pairs the smallest and the largest.
+func interval(ratios []float64) (mid, low, high float64) {
+	if len(ratios) == 0 {
+		return 0, 0, 0
 	}
-	defer stop()
-	if err := fill(addrs, 1000); err != nil {
-		return 0, err
-	}
-	before := live()
-	if err := fill(addrs, stored); err != nil {
-		return 0, err
-	}
-	return (live() - before) / stored, nil
-}
-
-func measureResident(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 6, "orders")
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	if err := fill(addrs, stored); err != nil {
-		return 0, err
-	}
-	runtime.GC()
-	return resident()
-}
-
-// resident is the memory of this process that is in RAM, in megabytes.
-func resident() (float64, error) {
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1024, err
+	n := len(ratios)
+	k := 0
+	for p := math.Pow(0.5, float64(n)); n >= 6; k++ { // P(X <= k) of Binomial(n, 1/2) stays under 2.5 %
+		sum, c := 0.0, 1.0
+		for i := 0; i <= k+1; i++ {
+			sum += c * p
+			c *= float64(n-i) / float64(i+1)
+		}
+		if sum > 0.025 {
+			break
 		}
 	}
-	return 0, errors.New("no VmRSS")
-}
-
-func measurePartitions(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 1)
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	return createPartitions(addrs)
-}
-
-func measurePartitionsResident(engine string) (float64, error) {
-	addrs, stop, err := startEngine(engine, 1)
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	if _, err := createPartitions(addrs); err != nil {
-		return 0, err
-	}
-	runtime.GC()
-	return resident()
-}
-
-func createPartitions(addrs []string) (float64, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
-	if err != nil {
-		return 0, err
-	}
-	defer cl.Close()
-	begin := time.Now()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	for i := range 10 {
-		t := kmsg.NewCreateTopicsRequestTopic()
-		t.Topic, t.NumPartitions, t.ReplicationFactor = fmt.Sprintf("topic-%d", i), 1000, 3
-		req.Topics = append(req.Topics, t)
-	}
-	resp, err := req.RequestWith(context.Background(), cl)
-	if err != nil {
-		return 0, err
-	}
-	for i := range resp.Topics {
-		if t := &resp.Topics[i]; t.ErrorCode != 0 {
-			return 0, fmt.Errorf("create %s: code %d", t.Topic, t.ErrorCode)
-		}
-	}
-	return time.Since(begin).Seconds(), nil
+	s := sorted(ratios)
+	return median(ratios), s[k], s[n-1-k]
 }

@@ -15,47 +15,68 @@ import (
 // DefaultVersion is the Apache Kafka that the project is tested against.
 const DefaultVersion = "4.3.1"
 
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>sordini.integration</groupId><artifactId>kafka-jars</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>%[1]s</version></dependency>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>%[1]s</version></dependency>
-<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-</dependencies></project>
-`
+// Artifacts are what Maven fetches, with all that they need at run time.
+type Artifacts []Artifact
 
-// Jars returns the folder that holds the jars of Apache Kafka's broker and tools in that version ("" is DefaultVersion), fetching them with Maven the
-// first time (55 MB). They are kept in the user's cache folder, which SORDINI_KAFKA_CACHE replaces; a file lock keeps two processes from filling it at once.
+// Artifact is one of Maven Central.
+type Artifact struct{ Group, Name, Version string }
+
+func (as Artifacts) pom() string {
+	var b strings.Builder
+	b.WriteString(`<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>sordini.integration</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+`)
+	for _, a := range as {
+		fmt.Fprintf(&b, "<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>\n", a.Group, a.Name, a.Version)
+	}
+	b.WriteString("</dependencies></project>\n")
+	return b.String()
+}
+
+// Jars returns the folder that holds the jars of Apache Kafka's broker and tools in that version ("" is DefaultVersion), fetching them the first time (55
+// MB). SORDINI_KAFKA_CACHE replaces the folder of the user's cache that they are kept in.
 func Jars(ctx context.Context, version string) (string, error) {
 	if version == "" {
 		version = DefaultVersion
 	}
-	cache := os.Getenv("SORDINI_KAFKA_CACHE")
+	return fetch(ctx, os.Getenv("SORDINI_KAFKA_CACHE"), filepath.Join("kafka", version), Artifacts{
+		{"org.apache.kafka", "kafka_2.13", version}, {"org.apache.kafka", "kafka-tools", version}, {"org.slf4j", "slf4j-simple", "1.7.36"},
+	})
+}
+
+// Fetch returns the folder that holds the jars of the artifacts, fetching them with Maven the first time. They are kept in the user's cache under that
+// name; a file lock keeps two processes from filling it at once.
+func Fetch(ctx context.Context, name string, artifacts Artifacts) (string, error) {
+	return fetch(ctx, "", name, artifacts)
+}
+
+func fetch(ctx context.Context, cache, name string, artifacts Artifacts) (string, error) {
 	if cache == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
-			return "", fmt.Errorf("kafka jars: no cache folder; set SORDINI_KAFKA_CACHE: %w", err)
+			return "", fmt.Errorf("%s jars: no cache folder: %w", name, err)
 		}
-		cache = filepath.Join(user, "sordini", "kafka")
+		cache = filepath.Join(user, "sordini", filepath.Dir(name))
 	}
-	dir := filepath.Join(cache, version)
+	dir := filepath.Join(cache, filepath.Base(name))
 	libs, complete := filepath.Join(dir, "libs"), filepath.Join(dir, "complete")
 	if _, err := os.Stat(complete); err == nil {
 		return libs, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("kafka jars: %w", err)
+		return "", fmt.Errorf("%s jars: %w", name, err)
 	}
 	unlock, err := lockFile(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
-		return "", fmt.Errorf("kafka jars: %w", err)
+		return "", fmt.Errorf("%s jars: %w", name, err)
 	}
 	defer unlock()
 	if _, err := os.Stat(complete); err == nil {
 		return libs, nil
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), fmt.Appendf(nil, pom, version), 0o644); err != nil {
-		return "", fmt.Errorf("kafka jars: %w", err)
+	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(artifacts.pom()), 0o644); err != nil {
+		return "", fmt.Errorf("%s jars: %w", name, err)
 	}
 	var out []byte
 	for try := range 3 {
@@ -63,7 +84,7 @@ func Jars(ctx context.Context, version string) (string, error) {
 			time.Sleep(2 * time.Second)
 		}
 		if err := os.RemoveAll(libs); err != nil {
-			return "", fmt.Errorf("kafka jars: %w", err)
+			return "", fmt.Errorf("%s jars: %w", name, err)
 		}
 		mvn := exec.CommandContext(ctx, "mvn", "-q", "-B", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
 			"-DincludeScope=runtime", "-DoutputDirectory="+libs)
@@ -72,13 +93,13 @@ func Jars(ctx context.Context, version string) (string, error) {
 			return libs, os.WriteFile(complete, nil, 0o644)
 		}
 		if errors.Is(err, exec.ErrNotFound) {
-			return "", fmt.Errorf("kafka jars: Maven fetches them, and there is no mvn on the PATH; install Maven: %w", err)
+			return "", fmt.Errorf("%s jars: Maven fetches them, and there is no mvn on the PATH; install Maven: %w", name, err)
 		}
 		if ctx.Err() != nil {
-			return "", fmt.Errorf("kafka jars: fetch Apache Kafka %s: %w", version, ctx.Err())
+			return "", fmt.Errorf("%s jars: fetch them: %w", name, ctx.Err())
 		}
 	}
-	return "", fmt.Errorf("kafka jars: fetch Apache Kafka %s from Maven Central: %w\n%s", version, err, lastLines(string(out), 8))
+	return "", fmt.Errorf("%s jars: fetch them from Maven Central: %w\n%s", name, err, lastLines(string(out), 8))
 }
 
 // lockFile holds an exclusive lock on a file, which the kernel gives back when this process ends however it ends.

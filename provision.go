@@ -91,7 +91,7 @@ func provision(ctx context.Context, cluster Cluster, cl *kgo.Client, specs []Spe
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := admin.WaitLeaders(ctx, cl, names...); err != nil {
+	if _, err := admin.WaitLeaders(ctx, cl, names...); err != nil {
 		return Explain(err, About{Operation: "describe", Principal: cluster.Principal()})
 	}
 	return nil

@@ -180,7 +180,9 @@ func (r *request) withFault(t kmsg.MetadataResponseTopic) kmsg.MetadataResponseT
 		name = *t.Topic
 	}
 	if err := r.fault(name, -1); err != nil {
-		t.ErrorCode, _ = codeOf(err)
+		if t.ErrorCode, _ = codeOf(err); t.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+			t.TopicID = topicID{} // who does not know a topic does not know its id
+		}
 		t.Partitions = nil
 	}
 	if req := r.msg.(*kmsg.MetadataRequest); req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,16 +82,12 @@ func (e *engine) companions(ctx context.Context) error {
 	if len(problems) > 0 {
 		return refusal(problems)
 	}
-	if len(create) > 0 {
-		if err := admin.WaitLeaders(ctx, e.side, topicNames(create)...); err != nil {
-			return err
-		}
-		if meta, err = admin.Metadata(ctx, e.side, ask...); err != nil {
-			return fmt.Errorf("look up topics: %w", err)
-		}
+	created, err := admin.WaitLeaders(ctx, e.side, topicNames(create)...)
+	if err != nil {
+		return err
 	}
 	for _, t := range e.topics {
-		t.inboxID = meta.Topic(t.inbox).ID
+		t.inboxID = cmp.Or(meta.Topic(t.inbox).ID, created.Topic(t.inbox).ID)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/internal/admin"
 )
@@ -154,6 +156,38 @@ func TestTopicThatIsRecreatedWhileTheGroupRunsEndsTheRun(t *testing.T) {
 			}
 		case <-time.After(10 * time.Minute):
 			t.Errorf("the group goes on, with health %+v", g.Health())
+		}
+	})
+}
+
+// TestG7InboxIsKnownByTheAnswerThatShowsIt: brokers hear of a topic that was just created one after the other, and commits name it by its id.
+func TestG7InboxIsKnownByTheAnswerThatShowsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, brokertest.Brokers(3))
+		for i := range 12 {
+			name := fmt.Sprintf("g%d", i)
+			var deaf []*broker.Injected
+			for node := range int32(3) {
+				if node == int32(i%3) {
+					continue
+				}
+				deaf = append(deaf, w.Inject(broker.Fault{API: broker.APIMetadata, Broker: node + 1, Topic: "orders." + name + ".retry", Fail: kerr.UnknownTopicOrPartition.Code}))
+			}
+			got := newSeen(t)
+			g, err := consumer.New(w.sdk(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := consumer.Handle(g, orders, func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			r := start(t, g)
+			w.put("a=1")
+			got.wait(i + 1)
+			for _, d := range deaf {
+				d.Remove()
+			}
+			r.cleanly()
 		}
 	})
 }

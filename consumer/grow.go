@@ -96,7 +96,7 @@ func (e *engine) grow(ctx context.Context, t *topicPlan) error {
 	if want == 0 {
 		return errors.New("the source topic has no partitions")
 	}
-	if err := admin.WaitLeaders(ctx, e.side, t.companions()...); err != nil {
+	if _, err := admin.WaitLeaders(ctx, e.side, t.companions()...); err != nil {
 		return err
 	}
 	t.grown.Store(int32(want))

@@ -105,7 +105,7 @@ func TestTopicsAreCreatedGrownAndDeleted(t *testing.T) {
 		if !errors.Is(got["orders"].Err, kerr.TopicAlreadyExists) || !errors.Is(got["b"].Err, kerr.InvalidReplicationFactor) || got["c"].Err != nil {
 			t.Errorf("created %+v", got)
 		}
-		if err := admin.WaitLeaders(ctx, cl, "a", "c"); err != nil {
+		if _, err := admin.WaitLeaders(ctx, cl, "a", "c"); err != nil {
 			t.Fatal(err)
 		}
 		if err := admin.CreatePartitions(ctx, cl, "a", 5); err != nil {
@@ -130,11 +130,11 @@ func TestWaitLeadersSaysWhatIsMissing(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *brokertest.Cluster, cl *kgo.Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		err := admin.WaitLeaders(ctx, cl, "orders", "nothing")
+		_, err := admin.WaitLeaders(ctx, cl, "orders", "nothing")
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "nothing") {
 			t.Errorf("error %v", err)
 		}
-		if err := admin.WaitLeaders(t.Context(), cl); err != nil {
+		if _, err := admin.WaitLeaders(t.Context(), cl); err != nil {
 			t.Errorf("no topics: %v", err)
 		}
 	})
@@ -144,7 +144,7 @@ func TestWaitLeadersWaitsForALeader(t *testing.T) {
 	bubble(t, func(t *testing.T, c *brokertest.Cluster, cl *kgo.Client) {
 		fault := c.Inject(broker.Fault{API: broker.APIMetadata, Topic: "orders", Fail: kerr.LeaderNotAvailable.Code})
 		done := make(chan error, 1)
-		go func() { done <- admin.WaitLeaders(t.Context(), cl, "orders") }()
+		go func() { _, err := admin.WaitLeaders(t.Context(), cl, "orders"); done <- err }()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		if err := fault.Wait(ctx, 2); err != nil {

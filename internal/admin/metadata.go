@@ -145,24 +145,25 @@ func metadata(ctx context.Context, cl *kgo.Client, topics []kmsg.MetadataRequest
 }
 
 // WaitLeaders blocks until each topic exists and every partition of it has a leader, asking again at growing intervals of 10 ms to 500 ms. Topics that
-// were just created take a moment to be known by every broker. When ctx ends first, the error says what is still missing.
-func WaitLeaders(ctx context.Context, cl *kgo.Client, topics ...string) error {
+// were just created take a moment to be known by every broker, so the answer that shows them is returned: another broker may not know them yet. When ctx ends
+// first, the error says what is still missing.
+func WaitLeaders(ctx context.Context, cl *kgo.Client, topics ...string) (Cluster, error) {
 	if len(topics) == 0 {
-		return nil
+		return Cluster{}, nil
 	}
 	var missing error
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		c, err := Metadata(ctx, cl, topics...)
 		if err == nil {
 			if missing = c.leaderless(topics); missing == nil {
-				return nil
+				return c, nil
 			}
 		} else if missing == nil {
 			missing = err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for leaders: %w (%w)", missing, context.Cause(ctx))
+			return Cluster{}, fmt.Errorf("wait for leaders: %w (%w)", missing, context.Cause(ctx))
 		case <-time.After(wait):
 		}
 	}

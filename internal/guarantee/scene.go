@@ -128,7 +128,7 @@ func (sc *scene) createTopic(partitions int, key sordini.Key[Item], configs ...s
 		err = created[tp.Name].Err
 	}
 	if err == nil {
-		err = admin.WaitLeaders(ctx, sc.admin, tp.Name)
+		_, err = admin.WaitLeaders(ctx, sc.admin, tp.Name)
 	}
 	if err != nil {
 		sc.t.Fatalf("create topic: %v", err)

@@ -53,6 +53,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.Uint64Var(&s.chaos.Seed, "seed", 0, "seed of the run; a random one when 0")
 	flags.IntVar(&s.chaos.Round, "round", 0, "records of a round, which has topics and groups of its own; 250,000 when 0")
 	flags.DurationVar(&s.chaos.Calm, "calm", 500*time.Millisecond, "longest wait after a fault; some faults last 20 times that")
+	flags.Func("work", "kinds of work, separated by commas; all when empty", func(names string) error {
+		s.chaos.Work = strings.Split(names, ",")
+		return nil
+	})
 	flags.StringVar(&s.brokers, "brokers", "", "host:port of a running cluster of three brokers, separated by commas")
 	flags.BoolVar(&s.kafka, "kafka", false, "start three brokers of Apache Kafka, and kill them")
 	flags.BoolVar(&s.asJSON, "json", false, "print one JSON object")

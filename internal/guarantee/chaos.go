@@ -28,6 +28,9 @@ type Chaos struct {
 	// no more memory than a round, and every round begins as a service does that nobody has run before.
 	Round int
 
+	// Work names the kinds of work that share the run; all when it is empty.
+	Work []string
+
 	// History, if set, opens what a round's history is written to, as lines of JSON.
 	History func(round int) (io.WriteCloser, error)
 }
@@ -86,6 +89,11 @@ func (c Chaos) Run(t T, target *Target, result *Result) {
 	}
 	if c.Round == 0 {
 		c.Round = 250_000
+	}
+	for _, name := range c.Work {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name }) {
+			t.Fatalf("chaos: there is no work %q", name)
+		}
 	}
 	began := time.Now()
 	*result = Result{

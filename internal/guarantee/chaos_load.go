@@ -54,7 +54,7 @@ type load struct {
 
 // join starts one more member.
 func (l *load) join() *member {
-	concurrency := 1 + l.rng.IntN(64)
+	concurrency := 4 + l.rng.IntN(61)
 	opts := []consumer.Option{quick(4), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
 	hurried := l.rng.IntN(4) == 0
 	if hurried {

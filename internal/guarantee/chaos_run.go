@@ -34,6 +34,9 @@ type chaos struct {
 
 func (x *chaos) run() {
 	for i, k := range kinds {
+		if len(x.Work) > 0 && !slices.Contains(x.Work, k.name) {
+			continue
+		}
 		l := &load{chaos: x, kind: k, topic: x.topic(chaosPartitions), group: x.group(k.name), index: i, crashes: map[string]int{}}
 		x.loads = append(x.loads, l)
 		x.expect(l.group, k.order, l.topic)

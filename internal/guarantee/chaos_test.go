@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ var (
 	chaosSeed    = flag.Uint64("chaos.seed", 0, "seed of the random fault run; a random one when 0")
 	chaosRecords = flag.Int("chaos.records", 2000, "records of the random fault run")
 	chaosFaults  = flag.Int("chaos.faults", 12, "faults of the random fault run")
+	chaosWork    = flag.String("chaos.work", "", "kinds of work of the random fault run, separated by commas; all when empty")
 	chaosHistory = flag.String("chaos.history", "", "folder that the history of the random fault run is written to, as lines of JSON")
 )
 
@@ -28,6 +30,9 @@ func TestChaos(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	c := guarantee.Chaos{Seed: seed, Records: *chaosRecords, Faults: *chaosFaults}
+	if *chaosWork != "" {
+		c.Work = strings.Split(*chaosWork, ",")
+	}
 	if *chaosHistory != "" {
 		c.History = func(round int) (io.WriteCloser, error) {
 			return os.Create(fmt.Sprintf("%s/round-%d.jsonl", *chaosHistory, round+1))

@@ -102,7 +102,7 @@ func (p *groupPart) judge(c *Checker, s commitStart, t *tx, from, to int64) {
 			}
 			page.flags[i] |= copyCovered
 			staged := p.pending[o]
-			if f&copyEnded != 0 && page.end[i] < s.seq && (staged == nil || staged == t) {
+			if f&copyEnded != 0 && page.end[i] < s.seq && (staged == nil || staged == t || f&copyFirm != 0) {
 				continue
 			}
 			switch {

@@ -386,6 +386,21 @@ var goodHistories = []struct {
 			foundout 2 o0
 			foundout 3 o1
 			scannedout 0-9`, want: Counts{Handled: 2}},
+	{name: "an expired member stages, tries and aborts what the next owner has skipped and committed", history: `accepted 0 a
+			assigned m1 1
+			start m1 0
+			error m1 0
+			skipped m1 0 tx=t1
+			assigned m2 2
+			start m2 0
+			error m2 0
+			skipped m2 0
+			asks m2 1 tx=t2
+			txcommit m2 t2
+			txabort m1 t1
+			skipped m1 0 tx=t3
+			txabort m1 t3
+			lost m1`, want: Counts{Skipped: 1, Duplicates: 1, Redelivered: 1, Fenced: 1}},
 	{name: "cut off", history: three + "assigned m1 1\nstart m1 0\n", opts: Options{Open: true}, want: Counts{Pending: 3}},
 }
 

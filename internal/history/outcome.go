@@ -45,6 +45,8 @@ func (p *groupPart) ended(c *Checker, e *Event) {
 
 	if e.Tx != "" {
 		p.pend(c, e, q, at)
+	} else {
+		q.firm(cpy, j, at)
 	}
 	cpy.close(j, c.seq, own)
 	p.final(c, rec, i, e)

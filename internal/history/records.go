@@ -103,6 +103,7 @@ const (
 	resultHigh
 	finalLow // two bits: how the record stands for the group
 	finalHigh
+	copyFirm // an outcome of it holds, whatever becomes of a transaction that is open
 
 	resultMask = resultLow | resultHigh
 	finalMask  = finalLow | finalHigh

@@ -113,6 +113,10 @@ func (g *group) commit(c *Checker, t *tx) {
 		o.p.cover(c, o.start, o.ranges, t)
 	}
 	c.deaths = append(c.deaths, t.deaths...)
+	for _, e := range t.ended {
+		cpy, j := e.q.records.at(e.at)
+		cpy.flags[j] |= copyFirm
+	}
 	for _, s := range t.sources {
 		covered := slices.ContainsFunc(t.offsets, func(o txOffset) bool {
 			return o.p == s.q && (s.at < o.start.position || o.ranges.has(s.at))
@@ -172,6 +176,18 @@ func (p *groupPart) pend(c *Checker, e *Event, q *groupPart, at int64) {
 	})
 }
 
+// firm notes an outcome that is in no transaction: what another member has staged of the same copy, in a transaction that has not ended, changes nothing any more.
+func (p *groupPart) firm(cpy *groupPage, j int, at int64) {
+	if t := p.pending[at]; t != nil {
+		delete(p.pending, at)
+		if slices.ContainsFunc(t.ended, func(e txEnded) bool { return e.q == p && e.at == at && e.first }) && cpy.flags[j]&copyFirm == 0 {
+			cpy.flags[j] &^= copyEnded
+			cpy.end[j] = 0
+		}
+	}
+	cpy.flags[j] |= copyFirm
+}
+
 func (e txEnded) undo(t *tx) {
 	if e.q.pending[e.at] != t {
 		return // a later transaction has it
@@ -182,7 +198,7 @@ func (e txEnded) undo(t *tx) {
 	rec.flags[i] = rec.flags[i]&^recordLeft | e.flags&recordLeft
 	rec.handled[i] = e.handled
 	cpy.flags[j] = cpy.flags[j]&^copyCurrent | copyVoid
-	if e.first {
+	if e.first && cpy.flags[j]&copyFirm == 0 {
 		cpy.flags[j] &^= copyEnded
 		cpy.end[j] = 0
 	}

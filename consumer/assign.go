@@ -197,6 +197,10 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	topic := e.topic(at.topic)
 	start, meta, why := e.resume(topic, c, log)
+	static := e.g.cfg.static != "" // it is back in the generation that it had: the fence has to grow by itself
+	if static && c.offset >= 0 {
+		meta.Incarnation = max(time.Now().UnixMilli(), meta.Incarnation+1)
+	}
 	p := e.own(topic, at.partition, start, meta, generation)
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
@@ -223,6 +227,9 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	if topic.deadName != "" && at.partition >= topic.grown.Load() {
 		p.hold |= holdCompanions
 		e.growSoon()
+	}
+	if static { // and nobody may have it again, also if this member crashes now
+		p.hold |= holdFence
 	}
 	e.mu.Lock()
 	e.parts[at] = p

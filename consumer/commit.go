@@ -208,7 +208,7 @@ func encode(meta commitmeta.Metadata, limit int) (string, commitmeta.Completed) 
 // which stops virtual time. What it adds, joining again at once after a fatal answer, the next heartbeat does.
 func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err error, again bool) {
 	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group, req.MemberID, req.Generation = e.g.name, m.id, m.generation
+	req.Group, req.MemberID, req.Generation, req.InstanceID = e.g.name, m.id, m.generation, e.g.cfg.instanceID()
 	find := map[tp]*snapshot{}
 	for _, s := range snaps {
 		at := s.place()
@@ -255,6 +255,10 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		} else if s.err == nil {
 			s.p.acked = s.version
 			s.p.commits = commitState{offset: s.offset}
+			if s.p.hold&holdFence != 0 {
+				s.p.hold &^= holdFence
+				s.p.dispatch()
+			}
 		} else if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
 			s.p.commits.failing = now
 		}

@@ -166,6 +166,7 @@ const (
 	holdPause                       // somebody paused it
 	holdSeek                        // its position is being moved
 	holdInbox                       // what waits in its inbox is not known yet
+	holdFence                       // its fence is not committed yet
 )
 
 // setAside keeps a lane whose key is paused until the pauses change. p.mu is held.

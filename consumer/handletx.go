@@ -60,7 +60,8 @@ func (j *txJob[T]) base() *job[T] { return &j.job }
 
 var errForeignContext = errors.New("middleware called the transactional handler with a context that does not descend from the attempt's: the transaction is lost; derive the context from the one that the middleware was given")
 
-// TransactionalInstance names this instance in its transactional id, "sordini-<group>-<name>". The default is a new name for each run.
+// TransactionalInstance names this instance in its transactional id, "sordini-<group>-<name>". The default is the id of
+// [StaticMember], or else a new name for each run.
 //
 // With a name that a restarted instance has again, what its last run left open is aborted at once, and not after a transaction's timeout of 20 s, for which readers
 // and the next owner of its partitions would wait. Two instances that run at the same time must not share a name: they would fence each other all the time,

@@ -37,7 +37,11 @@ func (e *engine) open(ctx context.Context) error {
 		e.abort()
 		return err
 	}
-	if err := e.companions(ctx); err != nil {
+	err = e.checkProtocol(ctx)
+	if err == nil {
+		err = e.companions(ctx)
+	}
+	if err != nil {
 		e.side.CloseAllowingRebalance()
 		e.abort()
 		return err
@@ -60,17 +64,13 @@ func (e *engine) open(ctx context.Context) error {
 	for i, t := range e.topics {
 		topics[i] = t.name
 	}
-	e.cl, err = e.g.cluster.NewClient(
+	e.cl, err = e.g.cluster.NewClient(append(e.g.cfg.membershipOptions(),
 		kgo.WithContext(running),
 		kgo.ConsumerGroup(e.g.name),
 		kgo.ConsumeTopics(topics...),
 		kgo.DisableAutoCommit(),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(heartbeatInterval),
-		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
@@ -87,7 +87,7 @@ func (e *engine) open(ctx context.Context) error {
 		}),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, cl *kgo.Client, m map[string][]int32) { <-e.joined; e.onRevoked(ctx, cl, m) }),
 		kgo.OnPartitionsLost(func(ctx context.Context, cl *kgo.Client, m map[string][]int32) { <-e.joined; e.onLost(ctx, cl, m) }),
-	)
+	)...)
 	close(e.joined)
 	if err != nil {
 		e.side.CloseAllowingRebalance()
@@ -124,7 +124,9 @@ func (e *engine) learn(ctx context.Context) {
 func (e *engine) close() {
 	late := time.AfterFunc(leaveTimeout, e.abort) // the member's session ends by itself where the leave does not arrive
 	defer late.Stop()
+	m := e.membership()
 	e.cl.CloseAllowingRebalance()
+	e.leaveForAWhile(m)
 	e.reader.cl.CloseAllowingRebalance()
 	if e.tx != nil {
 		e.tx.client.Close()

@@ -35,7 +35,9 @@ type config struct {
 	maxRecords     int
 	maxBytes       int64
 	commitInterval time.Duration // 0: the default
-	instance       string
+	instance       string        // of transactions
+	protocol       GroupProtocol
+	static, rack   string
 	start          Start
 	otherTypes     OtherTypesPolicy
 	format         dlt.Format

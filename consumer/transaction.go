@@ -58,7 +58,7 @@ func newTransactions(e *engine) *transactions {
 	if !slices.ContainsFunc(e.g.handlers, func(h *handler) bool { return h.transactional }) {
 		return nil
 	}
-	name := e.g.cfg.instance
+	name := cmp.Or(e.g.cfg.instance, e.g.cfg.static)
 	if name == "" {
 		name = string(uuid.Append(nil, uuid.V7()))
 	}
@@ -341,7 +341,7 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 		}
 		x.e.record(func() history.Event { ev := s.event(history.CommitStart)(); ev.Tx = name; return ev })
 	}
-	err := x.client.Offsets(ctx, txn.Group{Name: x.e.g.name, Member: m.id, Generation: m.generation}, offsets)
+	err := x.client.Offsets(ctx, txn.Group{Name: x.e.g.name, Member: m.id, Instance: x.e.g.cfg.instanceID(), Generation: m.generation}, offsets)
 	now := time.Now()
 	for i, s := range snaps {
 		if s.err = cmp.Or(offsets[i].Err, err); s.err == nil {
@@ -407,6 +407,7 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 		same := p.version == s.version
 		p.commits = commitState{offset: s.offset}
 		p.acked = s.version
+		p.hold &^= holdFence
 		resume := false
 		for _, st := range byPart[p] {
 			resume = p.ended(st, now) || resume

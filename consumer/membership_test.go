@@ -202,7 +202,7 @@ func TestRackReadsFromAReplicaNearby(t *testing.T) {
 		leader, _ := w.Leader("near", 0)
 		follower := leader%3 + 1
 		fetches := w.Inject(broker.Fault{API: broker.APIFetch, Broker: follower, Topic: "near", Delay: time.Millisecond})
-		g, err := consumer.New(w.sdk(), "near", consumer.Rack(string(rune('a'+follower-1))))
+		g, err := consumer.New(w.sdk(), "near", consumer.Rack(string('a'+follower-1)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -149,7 +149,7 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 	for _, p := range parts {
 		p.mu.Lock()
 		p.told = false
-		if p.version == p.acked && p.win.Pending() == 0 {
+		if p.version == p.acked && !p.pends() {
 			p.mu.Unlock()
 			continue
 		}

@@ -57,17 +57,12 @@ func (e *engine) compose(x *letter, topic *topicPlan, f dlt.Format) {
 
 // post produces the dead letter of a parked lane. It does not block and holds no worker; posted hears of the outcome.
 func (e *engine) post(p *partition, l *lane) {
-	if e.tx != nil {
-		e.tx.postLetter(p, l)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || l.state != laneParked {
 		return
 	}
-	p.mu.Lock()
-	if l.since.IsZero() {
-		l.since = time.Now()
-	}
-	rec := l.letter.record
-	p.mu.Unlock()
-	e.side.TryProduce(context.Background(), rec, func(r *kgo.Record, err error) { e.posted(p, l, r, err) })
+	e.produce(p, l)
 }
 
 // posted hears what became of a dead letter. Once every in-sync replica has it, the record is over; if the topic refused it, the lane waits and tries again,
@@ -88,7 +83,10 @@ func (e *engine) posted(p *partition, l *lane, r *kgo.Record, err error) {
 	p.parked--
 	defer p.settle()
 	if err == nil && l.letter.hand != nil {
-		resume = p.handed(l, r)
+		e.record(func() history.Event {
+			return l.letter.hand.event(l.head, history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, "")
+		})
+		resume = p.handed(l, r.Offset)
 		p.dispatch()
 		return
 	}
@@ -141,8 +139,15 @@ func (t *task) died(kind history.Kind, class dlt.Class, to *history.Place) histo
 	return ev
 }
 
-// produce writes what a parked lane has for a companion. It does not block. p.mu may be held.
+// produce writes what a parked lane has for a companion. It does not block. p.mu is held.
 func (e *engine) produce(p *partition, l *lane) {
+	if l.since.IsZero() {
+		l.since = time.Now()
+	}
+	if e.tx != nil {
+		e.tx.addLetter(p, l)
+		return
+	}
 	e.side.TryProduce(context.Background(), l.letter.record, func(r *kgo.Record, err error) { e.posted(p, l, r, err) })
 }
 

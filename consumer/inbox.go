@@ -45,7 +45,7 @@ type waiting struct {
 	log         *inboxLog
 	id          inbox.ID
 	offset      int64 // in the inbox
-	goesOn      bool  // it was handed to the inbox again: it has not ended
+	over        bool  // it has ended, or was handed to the inbox again
 	due         time.Time
 	attempts    int // before this time
 	round       int
@@ -69,14 +69,6 @@ func (w *waiting) mark(ev *history.Event) {
 
 func (w *waiting) place() *history.Place {
 	return &history.Place{Topic: w.log.topic, Partition: w.log.partition, Offset: w.offset}
-}
-
-// end says that the record has ended, unless it goes on in the inbox. p.mu is held.
-func (w *waiting) end() {
-	if !w.goesOn {
-		w.log.ix.End(w.id)
-	}
-	w.log.p.e.loadSoon()
 }
 
 // inboxesOf makes the logs of a new ownership.
@@ -311,37 +303,48 @@ func (p *partition) hand(l *lane, hash uint64, due time.Time, round int) {
 	e.produce(p, l)
 }
 
-// handed hears that every in-sync replica has what hand produced: its record has left the lane. It reports whether fetching the partition should go on. p.mu is
-// held.
-func (p *partition) handed(l *lane, r *kgo.Record) (resume bool) {
+// event is what a history has of a hand-off to a place.
+func (h *handoff) event(t *task, to history.Place, tx string) history.Event {
+	ev := history.Event{
+		Kind: history.Ended, Outcome: history.Handed, Topic: t.rec.Topic, Partition: t.rec.Partition, Offset: t.rec.Offset, Key: t.rec.Key, To: &to, Tx: tx,
+	}
+	t.wait.mark(&ev)
+	return ev
+}
+
+// handed hears that every in-sync replica has what hand produced, at an offset: its record has left the lane. It reports whether fetching the partition should go
+// on. p.mu is held.
+func (p *partition) handed(l *lane, offset int64) (resume bool) {
 	e, t, h := p.e, l.head, l.letter.hand
-	e.record(func() history.Event {
-		ev := history.Event{
-			Kind: history.Ended, Outcome: history.Handed, Topic: t.rec.Topic, Partition: t.rec.Partition, Offset: t.rec.Offset, Key: t.rec.Key,
-			To: &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
-		}
-		t.wait.mark(&ev)
-		return ev
-	})
 	if l.cause != nil {
-		e.logRecord(slog.LevelInfo, "record is tried again later", t.rec, l.cause.Error(), "error", l.cause, "attempts", l.attempts, "inbox", r.Topic)
+		e.logRecord(slog.LevelInfo, "record is tried again later", t.rec, l.cause.Error(), "error", l.cause, "attempts", l.attempts, "inbox", h.log.topic)
 	}
+	h.arrived(t, offset)
+	return p.complete(l, time.Now())
+}
+
+// arrived enters what was handed off into the index. p.mu is held.
+func (h *handoff) arrived(t *task, offset int64) {
 	if t.wait != nil {
-		t.wait.goesOn = true
+		t.wait.over = true
 	}
-	if folded := h.log.ix.Handed(h.id, r.Offset); folded >= 0 {
+	if folded := h.log.ix.Handed(h.id, offset); folded >= 0 {
 		h.log.folded(t.rec.Partition, t.rec.Offset, t.rec.Key, folded)
 	}
-	e.loadSoon()
-	return p.complete(l, time.Now())
+	h.log.p.e.loadSoon()
+}
+
+// recall takes back a hand-off that has not come to be. p.mu is held.
+func (h *handoff) recall(t *task) {
+	if t.wait == nil {
+		h.log.ix.End(h.id)
+	}
 }
 
 // outgrown gives up the head of a lane because the inbox does not take a record of its size. p.mu is held.
 func (p *partition) outgrown(l *lane, err error) {
 	t, h := l.head, l.letter.hand
-	if t.wait == nil {
-		h.log.ix.End(h.id) // it never came there; its lane holds what is behind it in memory
-	}
+	h.recall(t) // it never came there; its lane holds what is behind it in memory
 	l.cause = fmt.Errorf("hand the record to %s: %w", h.log.topic, err)
 	a := newAttempt(p, l, time.Now())
 	a.number = l.attempts

@@ -1,6 +1,10 @@
 package consumer
 
-import "github.com/sordini-go/sordini/consumer/internal/commitmeta"
+import (
+	"slices"
+
+	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
+)
 
 // What an inbox has to say goes into the same request as its source partition, and is read in the same moment: a record that was handed off is over at its
 // source before, or when, its copy is.
@@ -11,7 +15,8 @@ func (p *partition) inboxSnapshots(limit int) (snaps []*snapshot) {
 		if x.ix == nil {
 			continue
 		}
-		s := &snapshot{p: p, log: x, version: p.version, offset: x.ix.Mark(), epoch: -1, done: x.ix.Completed()}
+		s := &snapshot{p: p, log: x, version: p.version, epoch: -1}
+		s.offset, s.done = x.ix.Ahead()
 		s.metadata, s.done = encode(commitmeta.Metadata{TopicID: x.id, Base: s.offset, LeaderEpoch: -1, Completed: s.done}, limit)
 		snaps = append(snaps, s)
 	}
@@ -31,4 +36,37 @@ func (s *snapshot) topicID() [16]byte {
 		return s.log.id
 	}
 	return s.p.topic.id
+}
+
+// pend says that a task ends, or leaves the place where it was read, with a transaction, or with on false that the transaction was not committed. p.mu is held.
+func (p *partition) pend(t *task, on bool) {
+	if w := t.wait; w == nil {
+		p.win.Pend(t.slot, on)
+	} else if !w.over {
+		w.log.ix.Pend(w.id, on)
+	}
+}
+
+// pends reports whether anything ends with a transaction. p.mu is held.
+func (p *partition) pends() bool {
+	return p.win.Pending() > 0 || slices.ContainsFunc(p.logs, func(x *inboxLog) bool { return x.ix != nil && x.ix.Pending() > 0 })
+}
+
+// over ends a task where it was read. p.mu is held.
+func (p *partition) over(t *task) {
+	if w := t.wait; w == nil {
+		p.win.Complete(t.slot)
+	} else if !w.over {
+		w.over = true
+		w.log.ix.End(w.id)
+		p.e.loadSoon()
+	}
+}
+
+// readAt is where a task was read.
+func (p *partition) readAt(t *task) tp {
+	if w := t.wait; w != nil {
+		return tp{w.log.topic, w.log.partition}
+	}
+	return tp{p.topic.name, p.id}
 }

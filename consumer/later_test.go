@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/producer"
 )
 
 // once is retried through the inbox alone: no retries in place.
@@ -37,4 +38,46 @@ func TestMoreComesDueThanMayBeInMemory(t *testing.T) {
 		waitFor(t, "everything is committed", func() bool { return w.committed() == 60 && w.inboxCommitted() == 60 })
 		r.cleanly()
 	})
+}
+
+// Retries through the inbox and redriven records are in the transactions: outputs, hand-offs and the offsets of both places.
+func TestTransactionalHandlerRetriesThroughTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTxWorld(t, 1)
+		for i := range 30 {
+			w.put(fmt.Sprintf("k%d=%d", i%5, i))
+		}
+		got := newSeen(t)
+		h := func(ctx context.Context, tx *producer.Tx, m *consumer.Message[string]) error {
+			if err := w.ship(ctx, tx, m); err != nil {
+				return err
+			}
+			if m.Record.Offset%4 == 0 && m.Attempt < 3 {
+				return errBoom
+			}
+			got.add(m.Value)
+			return nil
+		}
+		opts := append(once(time.Minute, time.Hour), consumer.FloodBreaker(-1, 0, 0))
+		r := start(t, w.txGroup(h, opts...))
+		waitFor(t, "the source is committed", func() bool { return w.committed() == 30 })
+		r.cleanly()
+		r = start(t, w.txGroup(h, opts...))
+		got.wait(30)
+		waitFor(t, "nothing waits in the inbox", func() bool { return !w.waits() })
+		r.cleanly()
+		if v := w.visible(); len(v) != 30 {
+			t.Errorf("%d outputs are visible, want 30", len(v))
+		}
+	})
+}
+
+// waits reports whether anything in the inbox of orders[0] is not over.
+func (w *world) waits() bool {
+	w.t.Helper()
+	p, err := w.Partition("orders.g.retry", 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.inboxCommitted() != p.HighWatermark
 }

@@ -203,7 +203,7 @@ func (p *partition) enqueue(t *task, now time.Time) {
 		}
 		if l.n++; l.head == nil { // what is before it is staged
 			l.head, l.tail = t, t
-			p.makeReady(l)
+			p.present(l, now)
 			return
 		}
 		l.tail.next = t
@@ -319,11 +319,7 @@ func (p *partition) settle() {
 
 // complete ends the head of a lane and moves on to the next record of it. It reports whether fetching the partition should go on. p.mu is held.
 func (p *partition) complete(l *lane, now time.Time) (resume bool) {
-	if w := l.head.wait; w != nil {
-		w.end()
-	} else {
-		p.win.Complete(l.head.slot)
-	}
+	p.over(l.head)
 	p.lastEnd = now
 	p.moved(now)
 	p.pop(l)

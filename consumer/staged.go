@@ -16,7 +16,8 @@ type staged struct {
 	l      *lane
 	t      *task
 	a      *attempt // nil for a dead letter
-	letter *letter  // nil but for a dead letter, whose lane is parked
+	letter *letter  // nil but for a dead letter or a hand-off to the inbox, whose lane is parked
+	at     int64    // where it is in the transaction that is about to be committed
 	outs   []txn.Output
 	bytes  int64
 
@@ -53,7 +54,7 @@ func (p *partition) stage(a *attempt, d decision) bool {
 	if l.head == nil {
 		l.state = laneStaged
 	} else {
-		p.makeReady(l)
+		p.present(l, a.over)
 	}
 	p.e.tx.add(s)
 	return true
@@ -61,25 +62,40 @@ func (p *partition) stage(a *attempt, d decision) bool {
 
 // ended ends a staged record: its transaction is committed. p.mu is held.
 func (p *partition) ended(s *staged, now time.Time) (resume bool) {
+	h := (*handoff)(nil)
 	if s.letter != nil {
-		p.win.Complete(s.t.slot)
-		if p.closed {
-			return false
-		}
-		p.parked--
-		defer p.settle()
-		return p.complete(s.l, now)
+		h = s.letter.hand
 	}
-	p.win.Complete(s.t.slot)
 	if p.closed {
+		if h != nil {
+			h.arrived(s.t, s.at)
+		}
+		p.over(s.t)
 		return false
 	}
+	if s.letter != nil {
+		p.parked--
+		defer p.settle()
+		if h != nil {
+			return p.handed(s.l, s.at)
+		}
+		return p.complete(s.l, now)
+	}
+	p.over(s.t)
 	p.moved(now)
 	l := s.l
 	l.held = s.t.next
 	p.release(int64(s.t.size))
+	if s.t.wait != nil {
+		p.forgetBody()
+	}
 	p.freeTask(s.t)
-	if l.held == nil && l.head == nil {
+	switch {
+	case l.head != nil:
+		if l.state == laneBehind { // maybe only behind this one
+			p.present(l, now)
+		}
+	case l.held == nil:
 		p.discard(l)
 	}
 	return p.goOn(now)
@@ -105,6 +121,9 @@ func (p *partition) rewind(v *verdict) (post, resume bool) {
 	case laneAside:
 		p.aside.remove(l)
 	case laneParked:
+		if l.letter.hand != nil {
+			l.letter.hand.recall(l.head)
+		}
 		p.parked--
 		defer p.settle()
 	}

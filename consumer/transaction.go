@@ -93,13 +93,8 @@ func (x *transactions) add(s *staged) {
 // name is that of the transaction that collects. x.mu is held.
 func (x *transactions) name() string { return fmt.Sprintf("%s-tx%d", x.e.member, x.number) }
 
-// postLetter stages the dead letter of a parked lane.
-func (x *transactions) postLetter(p *partition, l *lane) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || l.state != laneParked {
-		return
-	}
+// addLetter stages what a parked lane has for a companion. p.mu is held.
+func (x *transactions) addLetter(p *partition, l *lane) {
 	r := l.letter.record
 	x.add(&staged{
 		p: p, l: l, t: l.head, letter: l.letter, bytes: int64(len(r.Key) + len(r.Value)),
@@ -327,7 +322,7 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 			parts = append(parts, s.p)
 		}
 		s.p.mu.Lock()
-		s.p.win.Pend(s.t.slot, true)
+		s.p.pend(s.t, true)
 		s.p.mu.Unlock()
 	}
 	snaps := x.e.snapshots(parts)
@@ -363,28 +358,29 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 	return snaps, err
 }
 
-// bury tells the history of the dead letters in a transaction.
+// bury notes where the dead letters and hand-offs of a transaction are, and tells the history of them.
 func (x *transactions) bury(batch, of []*staged, places []int64, name string) {
-	if !x.e.observed {
-		return
-	}
 	for _, s := range batch {
 		if s.letter == nil {
 			continue
 		}
-		src, r := s.t.rec, s.letter.record
+		r := s.letter.record
 		at := places[slices.Index(of, s)]
-		x.e.record(func() history.Event {
-			return history.Event{
-				Kind: history.DeadLettered, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(s.letter.class), Tx: name,
-				To: &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: at},
-			}
-		})
-		x.e.record(func() history.Event {
-			return history.Event{
-				Kind: history.Ended, Outcome: history.Dead, Topic: src.Topic, Partition: src.Partition, Offset: src.Offset, Key: src.Key, Class: string(s.letter.class), Tx: name,
-			}
-		})
+		if s.at = at; s.letter.hand != nil {
+			x.e.record(func() history.Event {
+				return s.letter.hand.event(s.t, history.Place{Topic: r.Topic, Partition: r.Partition, Offset: at}, name)
+			})
+			continue
+		}
+		for _, kind := range []history.Kind{history.DeadLettered, history.Ended} {
+			x.e.record(func() history.Event {
+				ev := s.t.died(kind, s.letter.class, nil)
+				if ev.Tx = name; kind == history.DeadLettered {
+					ev.To = &history.Place{Topic: r.Topic, Partition: r.Partition, Offset: at}
+				}
+				return ev
+			})
+		}
 	}
 }
 
@@ -423,7 +419,7 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 		}
 	}
 	for _, s := range batch {
-		if s.letter != nil {
+		if s.letter != nil && s.letter.hand == nil {
 			x.e.stats.letters(s.letter.class).Add(1)
 		}
 	}
@@ -442,7 +438,7 @@ func (x *transactions) again(batch []*staged, name string, guilty map[*staged]er
 	x.mu.Unlock()
 	for _, s := range batch {
 		s.p.mu.Lock()
-		s.p.win.Pend(s.t.slot, false)
+		s.p.pend(s.t, false)
 		s.p.mu.Unlock()
 	}
 	for _, s := range batch {
@@ -518,9 +514,9 @@ func (x *transactions) findOut(ctx context.Context) error {
 	}
 	d := x.doubt
 	mine := map[tp]*snapshot{}
-	for _, s := range d.snaps {
-		if s.log == nil && !x.gone(s.p) && slices.ContainsFunc(d.batch, func(st *staged) bool { return st.p == s.p }) {
-			mine[tp{s.p.topic.name, s.p.id}] = s
+	for _, s := range d.snaps { // what a record of the batch was read from: the commit says something new of it
+		if !x.gone(s.p) && slices.ContainsFunc(d.batch, func(st *staged) bool { return st.p == s.p && st.p.readAt(st.t) == s.place() }) {
+			mine[s.place()] = s
 		}
 	}
 	if len(mine) == 0 { // whoever has the partitions goes on from what is committed, and here nobody needs to know
@@ -553,7 +549,7 @@ func (x *transactions) gone(p *partition) bool {
 func (x *transactions) forget(d *inDoubt) {
 	for _, s := range d.batch {
 		s.p.mu.Lock()
-		s.p.win.Pend(s.t.slot, false)
+		s.p.pend(s.t, false)
 		s.p.mu.Unlock()
 	}
 }
@@ -564,8 +560,8 @@ func (e *engine) committedNow(ctx context.Context, ask map[tp]*snapshot) (map[tp
 	req.Group, req.RequireStable = e.g.name, true
 	g := kmsg.NewOffsetFetchRequestGroup()
 	g.Group = e.g.name
-	for at := range ask {
-		id := e.topic(at.topic).id
+	for at, s := range ask {
+		id := s.topicID()
 		i := slices.IndexFunc(g.Topics, func(t kmsg.OffsetFetchRequestGroupTopic) bool { return t.Topic == at.topic })
 		if i < 0 {
 			i = len(g.Topics)

@@ -14,11 +14,12 @@ type Index struct {
 	ahead      commitmeta.Cursor // what is left of the last owner's completion map: from next on
 	aheadEpoch int32
 
-	slab  slab
-	known table // by identity
-	keys  table // the last entry of each key's chain, which is a ring
-	heap  dueHeap
-	seen  map[ID]int64 // copies of entries on their way that were read before their acknowledgement
+	slab    slab
+	known   table // by identity
+	keys    table // the last entry of each key's chain, which is a ring
+	heap    dueHeap
+	pending map[ID]struct{} // their copies are over with a transaction
+	seen    map[ID]int64    // copies of entries on their way that were read before their acknowledgement
 
 	reached int64     // where reading the source goes on: what comes from there on waits for what is read again before it
 	early   earlyHeap // entries from there on
@@ -179,6 +180,7 @@ func (ix *Index) Again(id ID, dueAt int64) {
 // none.
 func (ix *Index) Handed(id ID, offset int64) (folded int64) {
 	e := ix.slab.at(id)
+	delete(ix.pending, id)
 	if e.offset >= 0 && e.offset != offset {
 		ix.end(e.offset, e.offset+1)
 	}
@@ -277,6 +279,7 @@ func (ix *Index) forget(id ID) {
 	ix.unchain(id)
 	ix.n--
 	delete(ix.seen, id)
+	delete(ix.pending, id)
 	if e.scope != 0 { // somebody may produce it a second time
 		e.state = ended
 		ix.gone = append(ix.gone, id)

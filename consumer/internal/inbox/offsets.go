@@ -47,6 +47,39 @@ func (o *offsets) end(from, to int64) {
 // Mark is what may be committed: the first offset that is not over.
 func (ix *Index) Mark() int64 { return ix.mark }
 
+// Pend says that the copy of an entry is over with a transaction that is about to be committed, or with on false that the transaction was not. End and Handed make it
+// so once the commit is acknowledged.
+func (ix *Index) Pend(id ID, on bool) {
+	switch {
+	case !on:
+		delete(ix.pending, id)
+	case ix.slab.at(id).offset >= 0:
+		if ix.pending == nil {
+			ix.pending = map[ID]struct{}{}
+		}
+		ix.pending[id] = struct{}{}
+	}
+}
+
+// Pending is how many copies are over with a transaction.
+func (ix *Index) Pending() int { return len(ix.pending) }
+
+// Ahead is what Mark and Completed will be once everything that is pending is over: what the transaction commits.
+func (ix *Index) Ahead() (mark int64, completed commitmeta.Completed) {
+	if len(ix.pending) == 0 {
+		return ix.mark, ix.Completed()
+	}
+	now := ix.offsets
+	ix.done = slices.Clone(ix.done)
+	for id := range ix.pending {
+		at := ix.slab.at(id).offset
+		ix.end(at, at+1)
+	}
+	mark, completed = ix.mark, ix.Completed()
+	ix.offsets = now
+	return mark, completed
+}
+
 // Next is where reading goes on.
 func (ix *Index) Next() int64 { return ix.next }
 

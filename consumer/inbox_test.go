@@ -31,6 +31,21 @@ func (w *world) redrive(l dlt.Letter, op string) {
 	})
 }
 
+// letter is the i-th dead letter of orders[0].
+func (w *world) letter(i int) dlt.Letter {
+	w.t.Helper()
+	d := w.dead()[i]
+	var h sordini.Headers
+	for _, x := range d.Headers {
+		h = append(h, sordini.Header{Key: x.Key, Value: x.Value})
+	}
+	l, err := dlt.Parse(&sordini.Record{Topic: "orders.g.dlt", Key: d.Key, Value: d.Value, Headers: h})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
 func (w *world) inboxCommitted() int64 {
 	offset, _, ok := w.Committed("g", "orders.g.retry", 0)
 	if !ok {
@@ -55,16 +70,7 @@ func TestRedrivenRecordIsHandledByTheOwner(t *testing.T) {
 		got.wait(1)
 		waitFor(t, "the first record is dead", func() bool { return len(w.dead()) == 1 && w.committed() == 2 })
 		broken = false
-		d := w.dead()[0]
-		var h sordini.Headers
-		for _, x := range d.Headers {
-			h = append(h, sordini.Header{Key: x.Key, Value: x.Value})
-		}
-		l, err := dlt.Parse(&sordini.Record{Topic: "orders.g.dlt", Key: d.Key, Value: d.Value, Headers: h})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.redrive(l, "op-1")
+		w.redrive(w.letter(0), "op-1")
 		got.wait(2)
 		waitFor(t, "the inbox is committed", func() bool { return w.inboxCommitted() == 1 })
 		r.cleanly()

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,4 +81,29 @@ func (w *world) waits() bool {
 		w.t.Fatal(err)
 	}
 	return w.inboxCommitted() != p.HighWatermark
+}
+
+func TestTransactionalHandlerHandlesRedrivenRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTxWorld(t, 1)
+		w.put("a=1", "b=2")
+		var healed atomic.Bool
+		got := newSeen(t)
+		r := start(t, w.txGroup(func(ctx context.Context, tx *producer.Tx, m *consumer.Message[string]) error {
+			if m.Value == "1" && !healed.Load() {
+				return consumer.Permanent(errBoom)
+			}
+			got.add(m.Value)
+			return w.ship(ctx, tx, m)
+		}))
+		waitFor(t, "the first record is dead", func() bool { return len(w.dead()) == 1 && w.committed() == 2 })
+		healed.Store(true)
+		w.redrive(w.letter(0), "op-1")
+		got.wait(2)
+		waitFor(t, "nothing waits in the inbox", func() bool { return w.inboxCommitted() == 1 })
+		r.cleanly()
+		if v := w.visible(); len(v) != 2 {
+			t.Errorf("%q are visible, want one output of each record", v)
+		}
+	})
 }

@@ -16,7 +16,7 @@ import (
 
 // runDLT runs "sordini dlt".
 func runDLT(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	const usage = "usage: sordini dlt ls [flags]\n\n  ls   list dead letters by cause\n\nsordini dlt ls -h shows its flags\n"
+	const usage = "usage: sordini dlt ls|redrive [flags]\n\n  ls        list dead letters by cause\n  redrive   have their group handle dead letters again\n\nsordini dlt ls -h shows the flags of ls\n"
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return errUsage
@@ -24,6 +24,8 @@ func runDLT(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	switch args[0] {
 	case "ls":
 		return listDeadLetters(ctx, args[1:], stdout, stderr)
+	case "redrive":
+		return redrive(ctx, args[1:], stdout, stderr)
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(stdout, usage)
 		return flag.ErrHelp
@@ -143,4 +145,62 @@ func oneLine(s string) string {
 		return string(r[:maxText-1]) + "…"
 	}
 	return s
+}
+
+// redrivenJSON is what -json prints of a redrive. Its names are part of the command's interface.
+type redrivenJSON struct {
+	Operation  string   `json:"operation"`
+	DryRun     bool     `json:"dry_run"`
+	Count      int      `json:"count"`
+	Duplicates int      `json:"duplicates"`
+	Truncated  []string `json:"truncated"`
+	Missing    []string `json:"missing"`
+}
+
+// redrive copies dead letters to their group's inbox.
+func redrive(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var d dlt.Redriving
+	flags := flag.NewFlagSet("sordini dlt redrive", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	connect := newClusterFlags(flags)
+	flags.StringVar(&d.Group, "group", "", "the `group` that gave up and will handle them again")
+	flags.StringVar(&d.Topic, "topic", "", "the source `topic` that they come from; all by default")
+	flags.Func("id", "redrive the dead letter with this `identity`, as ls -json shows it; may be repeated", func(s string) error {
+		d.IDs = append(d.IDs, s)
+		return nil
+	})
+	flags.BoolVar(&d.All, "all", false, "redrive all of them, those that were redriven before among them")
+	fingerprint := flags.String("fingerprint", "", "only those whose cause has this `fingerprint`, as ls shows it")
+	flags.StringVar(&d.Operation, "operation", "", "repeat this interrupted `operation`: nothing is handled twice for it")
+	flags.BoolVar(&d.DryRun, "dry-run", false, "only count")
+	asJSON := flags.Bool("json", false, "print one JSON object")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if *fingerprint != "" {
+		d.Match = func(l *dlt.Letter) bool { return l.Fingerprint == *fingerprint }
+	}
+	cluster, err := connect.cluster()
+	if err != nil {
+		return err
+	}
+	out, err := dlt.Redrive(ctx, cluster, d)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return json.NewEncoder(stdout).Encode(redrivenJSON{out.Operation, d.DryRun, out.Count, out.Duplicates, append([]string{}, out.Truncated...), append([]string{}, out.Missing...)})
+	}
+	done := "were put into the inbox of group " + d.Group
+	if d.DryRun {
+		done = "would be put into the inbox of group " + d.Group
+	}
+	fmt.Fprintf(stdout, "%d dead letters %s (operation %s)\n", out.Count, done, out.Operation)
+	for _, id := range out.Truncated {
+		fmt.Fprintf(stdout, "not redriven, its record is not whole: %s\n", id)
+	}
+	for _, id := range out.Missing {
+		fmt.Fprintf(stdout, "there is no dead letter: %s\n", id)
+	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/serde"
 )
 
 // noEnvironment makes a test independent of the machine's settings, and of those that flags make.
@@ -106,18 +107,66 @@ func TestDLTUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{"dlt", 2, "usage: sordini dlt ls"},
-		{"dlt help", 0, "usage: sordini dlt ls"},
+		{"dlt", 2, "usage: sordini dlt ls|redrive"},
+		{"dlt help", 0, "usage: sordini dlt ls|redrive"},
 		{"dlt rm", 2, `unknown command "rm"`},
 		{"dlt ls -h", 0, "KAFKA_BROKERS"},
 		{"dlt ls extra", 2, `unexpected argument "extra"`},
 		{"dlt ls", 1, "KAFKA_BROKERS is not set"},
 		{"dlt ls -brokers nowhere", 1, "nowhere"},
+		{"dlt redrive -brokers nowhere:1 -group billing", 1, "give the IDs of the dead letters, or All"},
+		{"dlt redrive -brokers nowhere:1 -all", 1, "name the group"},
+		{"dlt redrive -h", 0, "-dry-run"},
 		{"dlt ls -password secret", 2, "flag provided but not defined"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), strings.Fields(c.args), &out, &out); code != c.code || !strings.Contains(out.String(), c.says) {
 			t.Errorf("sordini %s: exit status %d, want %d with %q\n%s", c.args, code, c.code, c.says, &out)
+		}
+	}
+}
+
+func TestDLTRedrives(t *testing.T) {
+	noEnvironment(t)
+	c := deadLetters(t)
+	t.Setenv("KAFKA_BROKERS", strings.Join(c.Addrs(), ","))
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"dlt", "redrive", "-group", "billing", "-all"}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "orders.billing.retry") {
+		t.Errorf("without an inbox: exit status %d\n%s", code, &errs)
+	}
+	if err := sordini.EnsureTopics(t.Context(), c.SDK(), sordini.Topic[string]{
+		Name: "orders.billing.retry", Key: sordini.Unkeyed[string](), Value: serde.String(), Config: sordini.TopicConfig{Partitions: 2},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		args  string
+		count int
+		end   int64 // of both partitions of the inbox together
+	}{
+		{"-all -dry-run", 4, 0},
+		{"-id billing/AAAAAAAAAAAAAAAAAAAAAA/orders/0/2", 1, 1},
+		{"-all", 4, 5},
+		{"-all -fingerprint nothing", 0, 5},
+	} {
+		out.Reset()
+		if code := run(t.Context(), append([]string{"dlt", "redrive", "-json", "-group", "billing"}, strings.Fields(x.args)...), &out, &errs); code != 0 {
+			t.Fatalf("%s: exit status %d\n%s", x.args, code, &errs)
+		}
+		var got redrivenJSON
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Count != x.count || got.Operation == "" {
+			t.Errorf("%s: %s (%v)", x.args, &out, err)
+		}
+		var end int64
+		for p := range int32(2) {
+			records, err := c.Records("orders.billing.retry", p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end += int64(len(records))
+		}
+		if end != x.end {
+			t.Errorf("%s: the inbox has %d records, want %d", x.args, end, x.end)
 		}
 	}
 }

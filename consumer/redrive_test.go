@@ -1,0 +1,81 @@
+package consumer_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/history"
+)
+
+// tellRedriven notes in the history what dlt.Redrive has put into the inbox since it held n records.
+func (w *world) tellRedriven(n int) {
+	w.t.Helper()
+	all, err := w.Records("orders.g.retry", 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i, r := range all[n:] {
+		var h sordini.Headers
+		for _, x := range r.Headers {
+			h = append(h, sordini.Header{Key: x.Key, Value: x.Value})
+		}
+		x, err := dlt.ParseInbox(&sordini.Record{Topic: "orders.g.retry", Key: r.Key, Value: r.Value, Headers: h})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.history.Record(history.Event{
+			Kind: history.Redrive, Group: "g", Topic: x.Record.Topic, Partition: x.Record.Partition, Offset: x.Record.Offset,
+			To: &history.Place{Topic: "orders.g.retry", Partition: 0, Offset: int64(n + i)},
+		})
+	}
+}
+
+// TestRedriveIsHandledOnceForEachOperation: the same operation twice, as after an interruption, with a restart in between, and another one.
+func TestRedriveIsHandledOnceForEachOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=1", "a=2", "b=3", "c=4")
+		var broken atomic.Bool
+		broken.Store(true)
+		got := newSeen(t)
+		handle := func(_ context.Context, m *consumer.Message[string]) error {
+			if broken.Load() && m.Value != "4" {
+				return consumer.Permanent(errBoom)
+			}
+			got.add(m.Value)
+			return nil
+		}
+		r := start(t, w.group(handle))
+		waitFor(t, "three are dead", func() bool { return len(w.dead()) == 3 && w.committed() == 4 })
+		broken.Store(false)
+		redrive := func(op string, count int) {
+			t.Helper()
+			records, _ := w.Records("orders.g.retry", 0)
+			out, err := dlt.Redrive(t.Context(), w.sdk(), dlt.Redriving{Group: "g", All: true, Operation: op})
+			if err != nil || out.Count != count {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			w.tellRedriven(len(records))
+		}
+		redrive("one", 3)
+		got.wait(4)
+		redrive("one", 3)
+		waitFor(t, "the second copies are over, too", func() bool { return w.inboxCommitted() == 6 })
+		time.Sleep(time.Minute)
+		if all := got.all(); len(all) != 4 {
+			t.Errorf("handled %v", all)
+		}
+		r.cleanly()
+		r = start(t, w.group(handle))
+		redrive("two", 3)
+		got.wait(7)
+		waitFor(t, "all is committed", func() bool { return w.inboxCommitted() == 9 })
+		r.cleanly()
+	})
+}

@@ -34,6 +34,11 @@ type inboxLog struct {
 	notBefore time.Time // bodies are not fetched before, after that failed
 	failures  int
 
+	tight     bool // the completion map has taken half of its room
+	trimmed   int64
+	trimmedAt time.Time
+	noTrim    bool // the brokers do not let the group
+
 	committed   int64 // what was acknowledged, -1 for nothing
 	committedAt time.Time
 	unreadable  int64 // an entry that this release can not read, -1 for none

@@ -18,6 +18,10 @@ func (p *partition) inboxSnapshots(limit int) (snaps []*snapshot) {
 		s := &snapshot{p: p, log: x, version: p.version, epoch: -1}
 		s.offset, s.done = x.ix.Ahead()
 		s.metadata, s.done = encode(commitmeta.Metadata{TopicID: x.id, Base: s.offset, LeaderEpoch: -1, Completed: s.done}, limit)
+		if len(s.metadata) > limit/2 || s.metadata == "" {
+			x.tight = true
+			p.e.loadSoon()
+		}
 		snaps = append(snaps, s)
 	}
 	return snaps

@@ -55,6 +55,13 @@ func (r *inboxReader) load(stop <-chan struct{}) {
 				if !x.caughtUp || p.hold&holdInbox != 0 || p.stopping || x.closed || x.loading {
 					continue
 				}
+				if ids := x.tidy(now); len(ids) > 0 {
+					wg.Go(func() { r.move(ctx, x, ids) })
+					continue
+				}
+				if to := x.trimTo(now); to > 0 {
+					wg.Go(func() { r.trim(ctx, x, to) })
+				}
 				at, ok := x.ix.NextDue()
 				if !ok || at == 1<<63-1 {
 					continue
@@ -76,8 +83,7 @@ func (r *inboxReader) load(stop <-chan struct{}) {
 				ids := x.ix.Take(now.Add(loadAhead).UnixMilli(), min(free, loadAtOnce))
 				r.e.bodies.n.Add(int64(len(ids)))
 				x.loading = true
-				wg.Add(1)
-				go func() { defer wg.Done(); r.fetch(ctx, x, ids) }()
+				wg.Go(func() { r.fetch(ctx, x, ids) })
 			}
 			p.mu.Unlock()
 		}
@@ -93,60 +99,78 @@ func (r *inboxReader) load(stop <-chan struct{}) {
 
 // fetch fetches the bodies of entries and hands them to their lanes.
 func (r *inboxReader) fetch(ctx context.Context, x *inboxLog, ids []inbox.ID) {
-	want := map[int64]inbox.ID{}
-	var offsets []int64
 	p := x.p
-	p.mu.Lock()
-	for _, id := range ids {
-		offset, _, _ := x.ix.At(id)
-		want[offset] = id
-		offsets = append(offsets, offset)
-	}
-	p.mu.Unlock()
-	slices.Sort(offsets)
-	var err error
-	for len(offsets) > 0 && err == nil {
-		var got []*kgo.Record
-		if got, err = r.bodiesFrom(ctx, x, offsets[0]); err != nil {
-			break
-		}
-		p.mu.Lock()
-		now := time.Now()
-		for _, rec := range got {
-			if id, ok := want[rec.Offset]; ok && !x.closed && p.arrive(x, id, rec, now) {
-				delete(want, rec.Offset)
-			}
-		}
-		p.dispatch()
-		p.mu.Unlock()
-		before := len(offsets)
-		offsets = slices.DeleteFunc(offsets, func(o int64) bool { _, left := want[o]; return !left })
-		if len(offsets) == before {
-			err = fmt.Errorf("offset %d is not there", offsets[0])
-		}
-	}
+	left, err := r.each(ctx, x, ids, func(id inbox.ID, rec *kgo.Record) bool { return p.arrive(x, id, rec, time.Now()) })
 	p.mu.Lock()
 	x.loading = false
-	for _, id := range want {
+	for _, id := range left {
 		r.e.bodies.give(1)
 		if !x.closed {
 			x.ix.Put(id)
 		}
 	}
-	if err != nil {
-		x.failures++
-		x.notBefore = time.Now().Add(min(30*time.Second, 100*time.Millisecond<<min(x.failures, 10)))
-	} else {
-		x.failures = 0
-	}
+	x.fetched(err)
 	p.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
+	r.told(ctx, x, err)
+}
+
+// fetched hears how fetching bodies went. p.mu is held.
+func (x *inboxLog) fetched(err error) {
+	if err == nil {
+		x.failures = 0
+		return
+	}
+	x.failures++
+	x.notBefore = time.Now().Add(min(30*time.Second, 100*time.Millisecond<<min(x.failures, 10)))
+}
+
+// told says how fetching bodies went, and has the loader look again.
+func (r *inboxReader) told(ctx context.Context, x *inboxLog, err error) {
+	switch {
+	case err == nil:
+		r.e.resolve("inbox " + tp{x.topic, x.partition}.String())
+	case ctx.Err() != nil:
+	case errors.Is(err, kerr.OffsetOutOfRange) && r.cut(ctx, x):
+	default:
 		r.cl.ForceMetadataRefresh()
 		r.failed(x.topic, x.partition, err)
-	} else if err == nil {
-		r.e.resolve("inbox " + tp{x.topic, x.partition}.String())
 	}
 	r.e.loadSoon()
+}
+
+// each fetches the bodies of entries and calls take for each, with p.mu held. It returns the entries that it has not taken, and why.
+func (r *inboxReader) each(ctx context.Context, x *inboxLog, ids []inbox.ID, take func(inbox.ID, *kgo.Record) bool) (left map[int64]inbox.ID, err error) {
+	left = map[int64]inbox.ID{}
+	var offsets []int64
+	p := x.p
+	p.mu.Lock()
+	for _, id := range ids {
+		offset, _, _ := x.ix.At(id)
+		left[offset] = id
+		offsets = append(offsets, offset)
+	}
+	p.mu.Unlock()
+	slices.Sort(offsets)
+	for len(offsets) > 0 {
+		got, err := r.bodiesFrom(ctx, x, offsets[0])
+		if err != nil {
+			return left, err
+		}
+		p.mu.Lock()
+		for _, rec := range got {
+			if id, ok := left[rec.Offset]; ok && !x.closed && take(id, rec) {
+				delete(left, rec.Offset)
+			}
+		}
+		p.dispatch()
+		p.mu.Unlock()
+		before := len(offsets)
+		offsets = slices.DeleteFunc(offsets, func(o int64) bool { _, there := left[o]; return !there })
+		if len(offsets) == before {
+			return left, fmt.Errorf("offset %d is not there", offsets[0])
+		}
+	}
+	return left, nil
 }
 
 // bodiesFrom fetches records of the inbox from an offset on. It goes over another connection than reading does, which waits for the brokers.

@@ -226,7 +226,14 @@ func (r *inboxReader) beginAt(x *inboxLog, c committed, start, end int64) {
 		p.mu.Unlock()
 		return
 	}
-	x.ix, x.until, x.committed = inbox.New(at, done), end, c.offset
+	defer func() {
+		if c.offset >= 0 && c.offset < start {
+			x.lost(start-c.offset, start)
+		} else if c.offset > end {
+			r.e.log.Warn("the inbox ends before what is committed: it is read from its beginning", "inbox", tp{x.topic, x.partition}.String(), "committed", c.offset, "end", end)
+		}
+	}()
+	x.ix, x.until, x.committed, x.trimmed = inbox.New(at, done), end, c.offset, start
 	if x.own {
 		x.ix.Reach(p.readSoFar())
 	}

@@ -11,7 +11,7 @@ import (
 type stats struct {
 	handled, skipped, retried, fenced, cut     atomic.Int64
 	alreadyDone, missed, pauses                atomic.Int64
-	folded, spilled                            atomic.Int64
+	folded, spilled, movedInbox                atomic.Int64
 	assigned, rebalances, lost                 atomic.Int64
 	commits, commitFailures                    atomic.Int64
 	refusedLetters, truncatedLetters, timeouts atomic.Int64

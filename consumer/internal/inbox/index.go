@@ -260,9 +260,6 @@ func (ix *Index) NextDue() (at int64, ok bool) {
 	return ix.slab.at(ix.heap.ids[0]).due, true
 }
 
-// Ready is how many entries may be handled when their time comes, and are not with the runner.
-func (ix *Index) Ready() int { return len(ix.heap.ids) }
-
 // End says that the record of an entry has ended, wherever its copy is.
 func (ix *Index) End(id ID) {
 	e := ix.slab.at(id)
@@ -296,31 +293,31 @@ func (ix *Index) forget(id ID) {
 // remembered is how many redriven records that ended are recognised when they come again.
 const remembered = 1 << 16
 
-// Truncate says that the log of the inbox was cut at offset. It forgets the entries from there on and returns how many there were.
-func (ix *Index) Truncate(offset int64) (lost int) {
-	if offset >= ix.next {
-		return 0
-	}
+// Cut says that somebody has deleted the log of the inbox up to start. It forgets the entries that were there and not taken, and returns how many there were.
+func (ix *Index) Cut(start int64) (lost int) {
 	var cut []ID
 	for id := range ix.slab.all() {
-		if e := ix.slab.at(id); e.offset >= offset && (e.state == waits || e.state == due) {
+		if e := ix.slab.at(id); e.offset >= 0 && e.offset < start && (e.state == waits || e.state == due) {
 			cut = append(cut, id)
 		}
 	}
 	for _, id := range cut {
-		ix.forget(id)
+		ix.End(id)
 	}
-	for i, r := range ix.done {
-		if r.To > offset {
-			if ix.done[i].To = offset; r.From < offset {
-				i++
-			}
-			ix.done = ix.done[:i]
-			break
-		}
-	}
-	ix.next, ix.mark, ix.ahead = offset, min(ix.mark, offset), commitmeta.Cursor{}
 	return len(cut)
+}
+
+// Stay says that what Again entered stays where it is.
+func (ix *Index) Stay(id ID) {
+	if e := ix.slab.at(id); e.state == handing && e.offset >= 0 {
+		e.state = waits
+		if seen, ok := ix.seen[id]; ok { // the new one is there all the same
+			delete(ix.seen, id)
+			ix.end(e.offset, e.offset+1)
+			e.offset = seen
+		}
+		ix.arm(id)
+	}
 }
 
 func (ix *Index) scope(name string) uint32 {

@@ -46,7 +46,8 @@ type outage struct {
 }
 
 func (o *outage) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	switch o.kind.Load() {
+	kind, _ := o.kind.Load().(string)
+	switch kind {
 	case "stopped":
 		return nil, errors.New("connection refused")
 	case "black hole":
@@ -61,12 +62,12 @@ func (o *outage) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 			b.Close()
 		}()
 		return a, nil
-	case "401":
+	case "401", "403":
 		a, b := net.Pipe()
 		go func() {
 			buf := make([]byte, 4096)
 			_, _ = b.Read(buf)
-			_, _ = b.Write([]byte("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+			_, _ = b.Write([]byte("HTTP/1.1 " + kind + " No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
 			b.Close()
 		}()
 		return a, nil
@@ -165,6 +166,119 @@ func TestG9AnOutageOfTheRegistryLosesAndKillsNothing(t *testing.T) {
 	}
 }
 
+// noted is placed with a field more: another version of the schema.
+type noted struct {
+	ID   string `avro:"id"`
+	Note string `avro:"note"`
+}
+
+// TestG9AnOutageInMidRunHoldsUpWhatItConcernsAndNothingElse takes the registry away while a group runs: records of the schema that it knows go on, those of a
+// newer one wait.
+func TestG9AnOutageInMidRunHoldsUpWhatItConcernsAndNothingElse(t *testing.T) {
+	newer := sordini.Topic[noted]{
+		Name: "orders", Key: sordini.KeyString(func(o noted) string { return o.ID }), Value: avro.Serde[noted](avro.Text(
+			`{"type":"record","name":"placed","fields":[{"name":"id","type":"string"},{"name":"note","type":"string","default":"none"}]}`)), Config: sordini.TopicConfig{Partitions: 4},
+	}
+	for _, kind := range []string{"stopped", "503", "black hole"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := brokertest.New(t, brokertest.Topic("orders", 4))
+				cl := quiet(c)
+				if _, err := registry.Register(t.Context(), cl.Registry, "orders", serde.Value, orders.Value); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := registry.Register(t.Context(), cl.Registry, "orders", serde.Value, newer.Value); err != nil {
+					t.Fatal(err)
+				}
+				p, err := producer.New(cl)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				to, err := producer.To(p, newer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := to.Send(t.Context(), noted{"before", ""}); err != nil { // so that the producer knows the schema
+					t.Fatal(err)
+				}
+				o := &outage{dial: c.Dial}
+				o.kind.Store(kind)
+				reading := cl
+				reading.Registry.Dial = o.Dial
+				o.kind.Store("")
+				var mu sync.Mutex
+				handled := map[string]int{}
+				seen := func() int {
+					mu.Lock()
+					defer mu.Unlock()
+					return len(handled)
+				}
+				g, err := consumer.New(reading, "billing", consumer.StartAt(consumer.Latest()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = consumer.Handle(g, orders, func(_ context.Context, m *consumer.Message[placed]) error {
+					mu.Lock()
+					defer mu.Unlock()
+					handled[m.Value.ID]++
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- g.Run(ctx) }()
+				time.Sleep(10 * time.Second)
+				produce(t, cl, "a", "b")
+				time.Sleep(10 * time.Second)
+				if n := seen(); n != 2 {
+					t.Fatalf("%d handled before the outage", n)
+				}
+				o.kind.Store(kind)
+				for _, id := range []string{"c", "d"} {
+					if err := to.Send(t.Context(), noted{id, "new"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				produce(t, cl, "e", "f")
+				time.Sleep(10 * time.Minute)
+				mu.Lock()
+				if len(handled) != 4 || handled["c"]+handled["d"] > 0 {
+					t.Errorf("handled in the outage: %v", handled)
+				}
+				mu.Unlock()
+				if h := g.Health(); h.OK || !slices.ContainsFunc(h.Reasons, func(r consumer.Reason) bool { return strings.Contains(r.Summary, "registry") }) {
+					t.Errorf("health is %+v", h)
+				}
+				o.kind.Store("")
+				time.Sleep(5 * time.Minute)
+				if h := g.Health(); !h.OK {
+					t.Errorf("health after the outage is %+v", h)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Errorf("run: %v", err)
+				}
+				if len(handled) != 6 {
+					t.Errorf("handled %v", handled)
+				}
+				for id, n := range handled {
+					if n != 1 {
+						t.Errorf("%s was handled %d times", id, n)
+					}
+				}
+				for p := range int32(4) {
+					if n := c.EndOffset("orders.billing.dlt", p); n > 0 {
+						t.Errorf("%d dead letters", n)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestG9ARecordOfAWrongSchemaDiesAndNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := brokertest.New(t, brokertest.Topic("orders", 1))
@@ -229,31 +343,33 @@ func TestG9ARecordOfAWrongSchemaDiesAndNoOther(t *testing.T) {
 }
 
 func TestG9ARegistryThatRefusesTheCredentialsStopsTheGroup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := brokertest.New(t, brokertest.Topic("orders", 4))
-		cl := quiet(c)
-		if _, err := registry.Register(t.Context(), cl.Registry, "orders", serde.Value, orders.Value); err != nil {
-			t.Fatal(err)
-		}
-		produce(t, cl, "a", "b")
-		o := &outage{dial: c.Dial}
-		o.kind.Store("401")
-		cl.Registry.Dial = o.Dial
-		g, err := consumer.New(cl, "billing")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := consumer.Handle(g, orders, func(context.Context, *consumer.Message[placed]) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-		err = g.Run(t.Context())
-		if d, ok := sordini.Diagnose(err); !ok || d.Code != sordini.CodeRegistryAccess {
-			t.Errorf("run ends with %v, %+v", err, d)
-		}
-		for p := range int32(4) {
-			if offset, _, ok := c.Committed("billing", "orders", p); ok && offset > 0 {
-				t.Errorf("committed %d", offset)
+	for _, kind := range []string{"401", "403"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := brokertest.New(t, brokertest.Topic("orders", 4))
+			cl := quiet(c)
+			if _, err := registry.Register(t.Context(), cl.Registry, "orders", serde.Value, orders.Value); err != nil {
+				t.Fatal(err)
 			}
-		}
-	})
+			produce(t, cl, "a", "b")
+			o := &outage{dial: c.Dial}
+			o.kind.Store(kind)
+			cl.Registry.Dial = o.Dial
+			g, err := consumer.New(cl, "billing")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := consumer.Handle(g, orders, func(context.Context, *consumer.Message[placed]) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			err = g.Run(t.Context())
+			if d, ok := sordini.Diagnose(err); !ok || d.Code != sordini.CodeRegistryAccess {
+				t.Errorf("run ends with %v, %+v", err, d)
+			}
+			for p := range int32(4) {
+				if offset, _, ok := c.Committed("billing", "orders", p); ok && offset > 0 {
+					t.Errorf("committed %d", offset)
+				}
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 	"time"
 
@@ -33,6 +34,17 @@ type attempt struct {
 	d       *sordini.Delivery // where there is middleware
 	self    any               // the *job that it is part of, for the typed handler
 	stage   *txn.Stage        // what it sends in its transaction; nil outside of HandleTx
+
+	// Of a batch. Its lead is the context and has the parts, one for each record.
+	parts  []*attempt
+	lead   *attempt
+	task   *task
+	given  bool  // the handler gets it, or got it
+	left   bool  // the handler does not get it: it is behind one that has to be tried again
+	shared bool  // the batch failed as a whole: nobody knows whose fault it was
+	spared bool  // the handler's circuit is open
+	answer error // what became of a part
+	batch  int64 // which call of the handler it is in, in a history
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -74,22 +86,33 @@ func (a *attempt) Value(key any) any {
 
 // cancel cancels the attempt's context and reports it. The partition's mutex is held.
 func (a *attempt) cancel(cause error) {
-	if a.stop(cause) && a.p.e.observed {
-		a.p.e.record(a.event(history.AttemptCancel, func(e *history.Event) { e.Cause = causeOf(cause) }))
+	if !a.stop(cause) || !a.p.e.observed {
+		return
+	}
+	for x := range a.each() {
+		a.p.e.record(x.event(history.AttemptCancel, func(e *history.Event) { e.Cause = causeOf(cause) }))
+	}
+}
+
+// each yields the attempts of single records: the parts of a batch, or the attempt itself.
+func (a *attempt) each() iter.Seq[*attempt] {
+	return func(yield func(*attempt) bool) {
+		if a.parts == nil {
+			yield(a)
+			return
+		}
+		for _, x := range a.parts {
+			if !yield(x) {
+				return
+			}
+		}
 	}
 }
 
 // run calls the handler and says what it answered. The context is over when it returns.
 func (a *attempt) run() (err error) {
-	r := a.src
-	a.rec = sordini.Record{
-		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
-		Key: r.Key, Value: r.Value, Headers: r.Headers[:len(r.Headers):len(r.Headers)],
-	}
+	a.fill()
 	e := a.p.e
-	if e.copies {
-		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
-	}
 	if e.observed {
 		e.record(a.event(history.AttemptStart, nil))
 	}
@@ -100,27 +123,51 @@ func (a *attempt) run() (err error) {
 		if a.stage != nil {
 			a.stage.Close()
 		}
-		if a.ended = a.end(); err != nil && errors.Is(a.ended, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
-			err = fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
-		}
-		if !e.observed {
-			return
-		}
-		e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
-			ev.Outcome = history.Succeeded
-			ev.Cause = causeOf(a.ended)
-			if err != nil {
-				ev.Outcome, ev.Err = history.Failed, err.Error()
-				if ev.Cause != 0 {
-					ev.Outcome = history.Cancelled
-				}
-			}
-		}))
+		a.ended = a.end()
+		err = a.late(err)
+		a.observeEnd(err)
 	}()
 	if err = a.call(); err == nil && a.stage != nil {
 		err = a.stage.Settle()
 	}
 	return err
+}
+
+// fill makes the record that the handler sees.
+func (a *attempt) fill() {
+	r := a.src
+	a.rec = sordini.Record{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
+		Key: r.Key, Value: r.Value, Headers: r.Headers[:len(r.Headers):len(r.Headers)],
+	}
+	if a.p.e.copies {
+		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
+	}
+}
+
+// late wraps the error of an attempt that exceeded its time.
+func (a *attempt) late(err error) error {
+	if err != nil && errors.Is(a.ended, ErrHandlerTimeout) && !errors.Is(err, ErrHandlerTimeout) {
+		return fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
+	}
+	return err
+}
+
+// observeEnd records that the handler returned.
+func (a *attempt) observeEnd(err error) {
+	if !a.p.e.observed {
+		return
+	}
+	a.p.e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
+		ev.Outcome = history.Succeeded
+		ev.Cause = causeOf(a.ended)
+		if err != nil {
+			ev.Outcome, ev.Err = history.Failed, err.Error()
+			if ev.Cause != 0 {
+				ev.Outcome = history.Cancelled
+			}
+		}
+	}))
 }
 
 // call runs the chain and recovers its panics.
@@ -161,7 +208,7 @@ var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")
 func (a *attempt) event(k history.Kind, more func(*history.Event)) func() history.Event {
 	return func() history.Event {
 		r := a.src
-		ev := history.Event{Kind: k, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Attempt: a.number, Fence: a.p.fence}
+		ev := history.Event{Kind: k, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Attempt: a.number, Fence: a.p.fence, Call: a.batch}
 		a.wait.mark(&ev)
 		if more != nil {
 			more(&ev)

@@ -265,7 +265,7 @@ func (c *circuit) drop(p *partition) {
 
 // circuit is the breaker that hears of the attempt, nil for none.
 func (a *attempt) circuit() *circuit {
-	if a.h == nil || a.p.e.alone {
+	if a.h == nil || a.p.e.alone || a.lead != nil {
 		return nil
 	}
 	return a.h.circuit

@@ -31,7 +31,7 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 	}
 	e := newEngine(g, topics)
 	e.alone = true
-	e.base, e.copies, e.text = ctx, len(g.cfg.middleware) > 0, dlt.ClientText(g.cluster.ClientID)
+	e.base, e.copies, e.text = ctx, len(g.cfg.middleware)+len(g.cfg.batchMiddleware) > 0, dlt.ClientText(g.cluster.ClientID)
 	topic := e.topic(r.Topic)
 	if topic == nil {
 		return bridge.Result{}, fmt.Errorf("group %q handles %s, and the record is of topic %q", g.name, names(topics), r.Topic)
@@ -43,8 +43,17 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 	p := &partition{e: e, topic: topic, id: r.Partition, fence: fence(time.Now().UnixMilli(), 1), win: window.New(r.Offset, -1, commitmeta.Completed{})}
 	l := &lane{p: p, head: &task{rec: src, handler: topic.handlerOf(recordType(topic, src))}}
 	for {
-		a := newAttempt(p, l, time.Now())
-		err := a.run()
+		var a *attempt
+		var err error
+		if h := l.head.handler; h != nil && h.batch != nil {
+			batch := p.newBatch(h, []pick{{l, 1}}, 1, time.Now())
+			batch.runBatch()
+			a = batch.parts[0]
+			err = a.answer
+		} else {
+			a = newAttempt(p, l, time.Now())
+			err = a.run()
+		}
 		d := a.decide(err, time.Now())
 		res := bridge.Result{Attempts: a.number, Err: err}
 		switch {

@@ -27,6 +27,12 @@
 // left, or its result is fenced (G5); cancelling Run's context drains (G6), and a clean stop repeats nothing (G7); what is in flight is bounded (G8);
 // undecodable records do not stop a group (G9); Run ends in bounded time (G12), and [Group.Health] says what is wrong (G13).
 //
+// # Batches
+//
+// [HandleBatch] gives a handler several records at once, by count, bytes and time, of a partition or of a key. It answers for each with a [BatchError]; what
+// failed takes its ladder alone, and what is behind a failed record of its key follows it. A call that fails as a whole is repeated record by record, so that
+// one poisonous record costs no other its life.
+//
 // # Exactly once
 //
 // With [HandleTx] what a handler sends, its dead letter and its record's offset are committed in one transaction of the group's, or not at all (G11).
@@ -40,5 +46,4 @@
 // # What it does not do
 //
 // It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.
-// Batches are declared and come with a later release.
 package consumer

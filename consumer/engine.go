@@ -252,16 +252,30 @@ func (e *engine) work(p *partition) (alive bool) {
 	defer func() {
 		if !returned { // the handler called runtime.Goexit, and the worker ends here: its record failed, and another worker takes its place
 			a.over = time.Now()
-			if _, alive := p.finish(a, a.decide(errGoexit, a.over), false); alive {
+			if a.parts == nil {
+				_, alive = p.finish(a, a.decide(errGoexit, a.over), false)
+			} else {
+				_, alive = p.finishBatch(a, false)
+			}
+			if alive {
 				e.pool.disown()
 			}
 		}
 	}()
 	alive = true
 	for n := 1; a != nil && alive; n++ {
-		err := a.run()
+		var err error
+		if a.parts == nil {
+			err = a.run()
+		} else {
+			a.runBatch()
+		}
 		a.over = time.Now()
-		a, alive = p.finish(a, a.decide(err, a.over), n < burst && !e.pool.excess.Load())
+		if again := n < burst && !e.pool.excess.Load(); a.parts == nil {
+			a, alive = p.finish(a, a.decide(err, a.over), again)
+		} else {
+			a, alive = p.finishBatch(a, again)
+		}
 	}
 	returned = true
 	return alive
@@ -333,12 +347,16 @@ func (e *engine) runningNow() (running []string) {
 	for _, p := range e.partitions() {
 		p.mu.Lock()
 		for _, a := range p.running {
-			running = append(running, fmt.Sprintf("%s@%d", tp{p.topic.name, p.id}, a.src.Offset))
+			for x := range a.each() {
+				running = append(running, fmt.Sprintf("%s@%d", tp{p.topic.name, p.id}, x.src.Offset))
+			}
 		}
 		p.mu.Unlock()
 	}
 	for _, a := range e.late.all() {
-		running = append(running, fmt.Sprintf("%s@%d (its partition was taken away)", tp{a.src.Topic, a.src.Partition}, a.src.Offset))
+		for x := range a.each() {
+			running = append(running, fmt.Sprintf("%s@%d (its partition was taken away)", tp{x.src.Topic, x.src.Partition}, x.src.Offset))
+		}
 	}
 	slices.Sort(running)
 	return running

@@ -155,6 +155,10 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		if len(h.cfg.later.delays) > 0 && !g.cfg.deadLetters {
 			return nil, refuse("group %q: run: RetryLater needs the inbox, which comes with dead letters, and WithoutDeadLetters turns them off", g.name)
 		}
+		if h.batch != nil {
+			h.batch.wrap(g.batchMiddleware())
+			continue
+		}
 		h.chain = nil
 		if chain := g.middleware(); len(chain) > 0 {
 			h.chain = middleware.Wrap(h.handle, chain...)
@@ -175,6 +179,11 @@ func (g *Group) middleware() []sordini.AttemptMiddleware {
 		Propagator:     g.cfg.telemetry.Propagator,
 		ClientID:       g.cluster.ClientID,
 	}), g.cfg.middleware...)
+}
+
+// batchMiddleware is what wraps every call of a batch handler, outermost first.
+func (g *Group) batchMiddleware() []sordini.BatchMiddleware {
+	return g.cfg.batchMiddleware
 }
 
 // handlerOf returns who handles a record of the given type, nil for nobody.

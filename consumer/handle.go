@@ -17,7 +17,8 @@ type handler struct {
 	circuit *circuit        // nil where there is none
 	chain   sordini.Handler // handle inside the middleware; nil where there is none. Set when the group starts
 
-	transactional bool // registered with HandleTx
+	transactional bool          // registered with HandleTx
+	batch         *batchHandler // registered with HandleBatch
 
 	// The typed part.
 	prepare func() *attempt               // an attempt, with room for a Message
@@ -110,7 +111,7 @@ func foreign[T any](ctx context.Context, d *sordini.Delivery, h func(context.Con
 // register checks h against what is registered and keeps it.
 func (g *Group) register(h *handler, opts []HandlerOption) error {
 	h.cfg = g.cfg.handler
-	h.cfg.errs = nil
+	h.cfg.errs, h.cfg.batch.given = nil, ""
 	for _, o := range opts {
 		o.applyHandler(&h.cfg)
 	}
@@ -120,6 +121,9 @@ func (g *Group) register(h *handler, opts []HandlerOption) error {
 	}
 	if len(h.cfg.errs) > 0 {
 		return fmt.Errorf("%s: %w", where, h.cfg.errs[0])
+	}
+	if err := h.checkBatch(&g.cfg); err != nil {
+		return fmt.Errorf("%s: %w", where, err)
 	}
 	h.cfg.retry = h.cfg.retry.defaults()
 	h.breaker = breaker.New(h.cfg.flood)

@@ -220,6 +220,10 @@ func (t *task) later() laterConfig {
 func (p *partition) present(l *lane, now time.Time) {
 	for l.head != nil {
 		t := l.head
+		if t.over {
+			p.endOver(l, now)
+			continue
+		}
 		if w := t.wait; w != nil {
 			if !l.guest && w.log.ix.Behind(l.hash, t.rec.Offset) { // it was fetched, and then one before it was handed to the inbox
 				w.log.ix.Put(w.id)
@@ -431,8 +435,10 @@ func (p *partition) busy(l *lane) bool {
 		return false
 	}
 	for _, a := range p.running {
-		if a.l != l && a.l.hash == l.hash {
-			return true
+		for x := range a.each() {
+			if x.l != l && x.l.hash == l.hash {
+				return true
+			}
 		}
 	}
 	return false

@@ -20,6 +20,8 @@ type task struct {
 	size    int32
 	next    *task
 	wait    *waiting // set for one that comes from an inbox
+	alone   bool     // it was in a batch that failed as a whole: it is handled by itself
+	over    bool     // it was handled in a batch, behind a record of its key whose dead letter is on its way
 }
 
 // laneState is where the head of a lane is. The legal moves:
@@ -29,6 +31,7 @@ type task struct {
 //	parked ─► ready (the next record), waiting (refused)
 //	ready ─► aside (its key is paused) or gated (a rate limit or an open circuit) ─► ready
 //	behind (an earlier record of its key waits in the inbox) ─► ready, waiting
+//	gathering (its records wait for a batch) ─► running, ready
 //	held: stays, until the partition is given up
 //	running ─► staged (nothing is queued behind what waits for its transaction) ─► ready (the next record)
 //
@@ -45,6 +48,7 @@ const (
 	laneGated
 	laneStaged
 	laneBehind
+	laneGathering
 )
 
 // lane is the queue of records that wait for each other: those of one key, of one partition, or a single one. It exists while it holds a record, so that
@@ -66,6 +70,8 @@ type lane struct {
 	guest bool // it holds one record that has left the order of its key: beside the key's own lane, but never at the same time
 	hash  uint64
 	chain *lane // in the table: the next lane of the same hash
+
+	gathering gathering // while it waits for its batch
 
 	// About the head.
 	attempts    int // that failed; those that were cut short do not count

@@ -30,28 +30,30 @@ func (o handlerOption) applyHandler(c *handlerConfig) { o(c) }
 
 // config is a group's configuration, defaults applied by newConfig and checked by check.
 type config struct {
-	concurrency    int
-	drainTimeout   time.Duration
-	maxRecords     int
-	maxBytes       int64
-	commitInterval time.Duration // 0: the default
-	instance       string        // of transactions
-	protocol       GroupProtocol
-	static, rack   string
-	start          Start
-	otherTypes     OtherTypesPolicy
-	format         dlt.Format
-	deadLetters    bool
-	noDeadLetters  string
-	middleware     []sordini.AttemptMiddleware
-	noDefaults     bool
-	telemetry      Telemetry
-	logger         *slog.Logger
-	recorder       history.Recorder
-	healthyPaused  bool
-	showKey        func(key []byte) string
-	handler        handlerConfig
-	errs           []error
+	concurrency     int
+	drainTimeout    time.Duration
+	maxRecords      int
+	maxBytes        int64
+	commitInterval  time.Duration // 0: the default
+	instance        string        // of transactions
+	protocol        GroupProtocol
+	static, rack    string
+	start           Start
+	otherTypes      OtherTypesPolicy
+	format          dlt.Format
+	deadLetters     bool
+	noDeadLetters   string
+	middleware      []sordini.AttemptMiddleware
+	batchChosen     bool
+	batchMiddleware []sordini.BatchMiddleware
+	noDefaults      bool
+	telemetry       Telemetry
+	logger          *slog.Logger
+	recorder        history.Recorder
+	healthyPaused   bool
+	showKey         func(key []byte) string
+	handler         handlerConfig
+	errs            []error
 }
 
 // handlerConfig is what one handler may set for itself.
@@ -63,6 +65,7 @@ type handlerConfig struct {
 	limits   []limiter
 	circuit  *CircuitPolicy
 	later    laterConfig
+	batch    batchConfig
 	errs     []error
 }
 
@@ -86,7 +89,7 @@ func newConfig(cluster sordini.Cluster, opts []Option) config {
 		start:        Earliest(),
 		deadLetters:  true,
 		logger:       cluster.Log(),
-		handler:      handlerConfig{timeout: defaultHandlerTimeout},
+		handler:      handlerConfig{timeout: defaultHandlerTimeout, batch: batchConfig{linger: defaultBatchLinger}},
 	}
 	for _, o := range opts {
 		o.applyGroup(&c)

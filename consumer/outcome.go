@@ -20,6 +20,8 @@ const (
 	fateRetry               // it is tried again in place
 	fateLater               // it goes to the inbox, and is tried again from there
 	fateDead                // it goes to the dead-letter topic
+	fateAgain               // of a batch: it is behind one of its lane that has not ended, and is given to the handler again after it
+	fateOver                // of a batch: it was handled, and ends with the dead letter of one that it is behind
 	fateCut                 // the attempt was cut short and does not count; somebody handles the record again
 )
 
@@ -65,17 +67,17 @@ func (a *attempt) decide(err error, now time.Time) decision {
 		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.l.away+1, err)}
 	case errors.Is(err, ErrDecode):
 		return decision{fate: fateDead, class: dlt.Decode, err: err, counts: true}
-	case errors.As(err, &permanent):
+	case errors.As(err, &permanent) && !a.shared:
 		return decision{fate: fateDead, class: dlt.Permanent, err: err, counts: true}
 	case e.draining():
 		// What the handler needs is being shut down as well. The failure may be true, but nothing shows it; the record comes again after the start.
 		return decision{fate: fateCut, err: err}
 	}
-	if c := a.circuit(); c != nil && !c.judge(a, err, now) {
+	if c := a.circuit(); a.spared || c != nil && !c.judge(a, err, now) {
 		return decision{fate: fateRetry, err: err, spared: true}
 	}
 	d := decision{fate: fateRetry, err: err, counts: true}
-	if failed, again := a.inPlace(); again && failed <= a.h.cfg.retry.Retries {
+	if failed, again := a.inPlace(); a.shared || again && failed <= a.h.cfg.retry.Retries {
 		d.delay = a.h.cfg.retry.delay(failed, err)
 		var after *retryAfterError
 		if errors.As(err, &after) {
@@ -119,9 +121,7 @@ func (e *engine) unhandled(a *attempt) error {
 func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, alive bool) {
 	e := p.e
 	if d.fate == fateDead {
-		if d.letter = e.write(a, d); d.letter == nil {
-			d.fate, d.delay, d.flood = fateRetry, time.Minute, false // dead letters are off: hold the lane, and say so
-		}
+		e.bury(a, &d)
 	}
 	p.mu.Lock()
 	if a.zombie {

@@ -77,7 +77,7 @@ func (e *engine) paceLoop(stop <-chan struct{}) {
 func (p *partition) relieve(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ready.empty() || p.stopping || p.hold != 0 || len(p.running) == 0 {
+	if p.idle() || p.stopping || p.hold != 0 || len(p.running) == 0 {
 		return false
 	}
 	for _, a := range p.running {

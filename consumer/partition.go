@@ -45,6 +45,9 @@ type partition struct {
 	failing    *lane                        // lanes whose head failed
 	past       map[int64]commitmeta.Attempt // what earlier ownerships know of records that are not at the head of a lane yet
 	ready      laneQueue
+	gathers    []*gather           // of the batch handlers
+	batched    bool                // a batch was taken last
+	picks      []pick              // used again
 	aside      laneQueue           // lanes whose key is paused
 	pausedKeys map[string]struct{} // of its topic
 	running    []*attempt
@@ -208,6 +211,9 @@ func (p *partition) enqueue(t *task, now time.Time) {
 		}
 		l.tail.next = t
 		l.tail = t
+		if l.state == laneGathering {
+			p.gatherMore(l, t, now)
+		}
 		return
 	}
 	l = p.newLane()
@@ -243,13 +249,16 @@ func (p *partition) join(l *lane, hash uint64) {
 
 // makeReady queues a lane whose head may run. p.mu is held; dispatch tells the pool.
 func (p *partition) makeReady(l *lane) {
+	if p.batches(l) && p.gather(l) {
+		return
+	}
 	l.state = laneReady
 	p.ready.push(l)
 }
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if p.ready.empty() || p.stopping || p.hold != 0 {
+	if p.stopping || p.hold != 0 || p.idle() {
 		return
 	}
 	if len(p.running) > 0 && p.pace.quick() { // the worker that is there is faster than a second one would be beside it
@@ -263,39 +272,66 @@ func (p *partition) dispatch() {
 // p.mu is held.
 func (p *partition) take(now time.Time) *attempt {
 	for {
-		if p.stopping || p.hold != 0 || p.ready.empty() {
+		if p.stopping || p.hold != 0 {
 			return nil
 		}
+		var a *attempt
+		if g := p.ripe(); g != nil && (p.ready.empty() || !p.batched) { // in turns
+			p.batched = true
+			if a = p.takeBatch(g, now); a == nil {
+				continue
+			}
+			p.begin(a)
+			return a
+		}
+		if p.ready.empty() {
+			return nil
+		}
+		p.batched = false
 		l := p.ready.pop()
-		for l.head != nil && l.head.wait == nil && !p.win.Has(l.head.slot) { // truncated after it was fetched: the log has another record there
-			p.pop(l)
-		}
-		if l.head == nil {
-			p.discard(l)
+		if !p.passable(l, now) {
 			continue
 		}
-		if p.setAside(l) || p.past != nil && p.recall(l, now) {
-			continue
+		if h := l.head.handler; h != nil && h.batch != nil {
+			a = p.batchOf(l, now)
+		} else {
+			l.state = laneRunning
+			a = newAttempt(p, l, now)
+			l.run = a
 		}
-		if p.guests > 0 && p.busy(l) {
-			p.blocked = append(p.blocked, l)
-			continue
-		}
-		h := l.head.handler
-		if h != nil && h.gates() && !p.pass(l, now) {
-			continue
-		}
-		l.state = laneRunning
-		a := newAttempt(p, l, now)
-		if h != nil && h.circuit != nil {
-			h.circuit.begin(a)
-		}
-		l.run = a
-		a.index = len(p.running)
-		p.running = append(p.running, a)
-		p.dispatch()
+		p.begin(a)
 		return a
 	}
+}
+
+// begin lists an attempt that is about to run. p.mu is held.
+func (p *partition) begin(a *attempt) {
+	if a.h != nil && a.h.circuit != nil {
+		a.h.circuit.begin(a)
+	}
+	a.index = len(p.running)
+	p.running = append(p.running, a)
+	p.dispatch()
+}
+
+// passable says whether the head of a lane may run. Where not, the lane is where it belongs. p.mu is held.
+func (p *partition) passable(l *lane, now time.Time) bool {
+	for l.head != nil && l.head.wait == nil && !p.win.Has(l.head.slot) { // truncated after it was fetched: the log has another record there
+		p.pop(l)
+	}
+	if l.head == nil {
+		p.discard(l)
+		return false
+	}
+	if p.setAside(l) || p.past != nil && p.recall(l, now) {
+		return false
+	}
+	if p.guests > 0 && p.busy(l) {
+		p.blocked = append(p.blocked, l)
+		return false
+	}
+	h := l.head.handler
+	return h == nil || !h.gates() || p.pass(l, now)
 }
 
 // leave takes an attempt whose handler has returned out of what runs. p.mu is held.
@@ -323,6 +359,9 @@ func (p *partition) complete(l *lane, now time.Time) (resume bool) {
 	p.lastEnd = now
 	p.moved(now)
 	p.pop(l)
+	if l.run != nil { // what is behind it in its batch is next
+		return false
+	}
 	p.present(l, now)
 	return p.goOn(now)
 }
@@ -376,7 +415,18 @@ func (p *partition) discard(l *lane) {
 
 // wake makes a lane that waited ready again: its head is tried again, or its dead letter is written again.
 func (p *partition) wake(l *lane) {
+	if l.gathering.in != nil && l.gathering.in.bell == l {
+		p.ring(l.gathering.in)
+		return
+	}
 	p.mu.Lock()
+	if l.state == laneGathering && l.gathering.in == nil && !p.closed { // it has lingered long enough
+		l.state = laneReady
+		p.ready.push(l)
+		p.dispatch()
+		p.mu.Unlock()
+		return
+	}
 	if p.closed || l.state != laneWaiting {
 		p.mu.Unlock()
 		return
@@ -443,7 +493,7 @@ func (p *partition) close() {
 	p.e.due.drop(p)
 	p.e.floods.drop(p)
 	p.leaveGates()
-	p.ready, p.aside = laneQueue{}, laneQueue{}
+	p.ready, p.aside, p.gathers = laneQueue{}, laneQueue{}, nil
 	p.backlog = nil
 	p.table.lanes = nil
 	p.blocked = nil

@@ -123,6 +123,40 @@ func (x limiter) pass(l *lane, now time.Time) bool {
 	return false
 }
 
+// afford takes what a record costs at all limits of its handler, if nobody waits there and it is there. The partition's mutex is held.
+func (h *handler) afford(t *task, now time.Time) bool {
+	for i, x := range h.cfg.limits {
+		if !x.spend(t, 1, now) {
+			for _, paid := range h.cfg.limits[:i] {
+				paid.spend(t, -1, now)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// spend takes what a record costs, or gives it back.
+func (x limiter) spend(t *task, times int, now time.Time) bool {
+	if x.eachKey && t.rec.Key == nil {
+		return true
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	q := x.all
+	if x.eachKey {
+		if q = x.keys[string(t.rec.Key)]; q == nil {
+			return false // forgotten since the head of the lane paid
+		}
+	}
+	if times > 0 {
+		return q.waiting.empty() && q.take(int64(t.size), now)
+	}
+	q.records.level++
+	q.bytes.level += float64(t.size)
+	return true
+}
+
 // drop forgets the lanes of a partition that is given up. Its mutex is held.
 func (l *RateLimit) drop(p *partition) {
 	l.mu.Lock()

@@ -129,7 +129,9 @@ func (p *partition) status(now time.Time) (s PartitionStatus, stuck []StuckKey) 
 	}
 	p.eachLane(look)
 	for _, a := range p.running {
-		look(a.l)
+		for x := range a.each() {
+			look(x.l)
+		}
 	}
 	return s, stuck
 }
@@ -170,7 +172,7 @@ func (p *partition) stuckKey(l *lane, since time.Time) StuckKey {
 
 func (s laneState) String() string {
 	switch s {
-	case laneReady:
+	case laneReady, laneGathering:
 		return "ready"
 	case laneRunning:
 		return "running"

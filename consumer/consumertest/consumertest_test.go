@@ -121,3 +121,24 @@ func TestMiddlewareDoesNotChangeTheDeadLetter(t *testing.T) {
 		t.Errorf("the dead letter is %s with trace %q", res.DeadLetter.Value, res.DeadLetter.Headers.Text("trace"))
 	}
 }
+
+func TestBatchHandlersAreGivenOneRecordAtATime(t *testing.T) {
+	g, err := consumer.New(sordini.Cluster{Brokers: []string{"consumertest.invalid:9092"}, Development: true}, "batches")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = consumer.HandleBatch(g, placed, func(_ context.Context, batch []*consumer.Message[order]) error {
+		failed := make(consumer.BatchError, len(batch))
+		if batch[0].Value.ID == "bad" {
+			failed[0] = consumer.Permanent(errors.New("no"))
+		}
+		return failed
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := consumertest.Deliver(t, g, consumertest.Record(t, placed, order{ID: "good"}), consumertest.Record(t, placed, order{ID: "bad"}))
+	if results[0].Outcome != consumertest.Handled || results[1].Outcome != consumertest.DeadLettered || results[1].Class != dlt.Permanent {
+		t.Errorf("results %+v, want handled and dead", results)
+	}
+}

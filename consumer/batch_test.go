@@ -69,7 +69,6 @@ func TestBatchIsFilledByCountAndBytesOrLinger(t *testing.T) {
 				w.whole = true
 				got := newSeen(t)
 				var sizes []int
-				began := time.Time{}
 				r := start(t, w.batches(func(_ context.Context, batch batchOf) error {
 					sizes = append(sizes, len(batch))
 					for _, m := range batch {
@@ -78,7 +77,7 @@ func TestBatchIsFilledByCountAndBytesOrLinger(t *testing.T) {
 					return nil
 				}, append(tc.opts, consumer.Concurrency(1))...))
 				waitFor(t, "the member is in its group", func() bool { return r.g.Ready() == nil })
-				began = time.Now()
+				began := time.Now()
 				w.putTogether(many(10, "k%d=%d")...)
 				got.wait(10)
 				took := time.Since(began)

@@ -275,14 +275,13 @@ func (p *partition) take(now time.Time) *attempt {
 		if p.stopping || p.hold != 0 {
 			return nil
 		}
-		var a *attempt
 		if g := p.ripe(); g != nil && (p.ready.empty() || !p.batched) { // in turns
 			p.batched = true
-			if a = p.takeBatch(g, now); a == nil {
-				continue
+			if a := p.takeBatch(g, now); a != nil {
+				p.begin(a)
+				return a
 			}
-			p.begin(a)
-			return a
+			continue
 		}
 		if p.ready.empty() {
 			return nil
@@ -293,14 +292,13 @@ func (p *partition) take(now time.Time) *attempt {
 			continue
 		}
 		if h := l.head.handler; h != nil && h.batch != nil {
-			a = p.batchOf(l, now)
+			l.run = p.batchOf(l, now)
 		} else {
 			l.state = laneRunning
-			a = newAttempt(p, l, now)
-			l.run = a
+			l.run = newAttempt(p, l, now)
 		}
-		p.begin(a)
-		return a
+		p.begin(l.run)
+		return l.run
 	}
 }
 

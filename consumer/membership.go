@@ -36,7 +36,8 @@ func Protocol(p GroupProtocol) Option {
 
 // StaticMember makes the member a static one (KIP-345) with that group.instance.id, which has to be another one for each instance of the service: the name of
 // a stateful set's pod, for instance. Such a member does not leave the group when Run ends, so that one which is back within the session timeout (30 s; of the
-// ConsumerProtocol, the broker's, 45 s) has its partitions again and nobody else notices. The price: those of one that does not come back stand still for
+// ConsumerProtocol, the broker's, 45 s) has its partitions again and nobody else notices, but for the leader of
+// a classic group, whose return has every member confirm what it has. The price: those of one that does not come back stand still for
 // as long.
 //
 // When two members run with one id, the older one's Run ends with an error that wraps kerr.FencedInstanceID.

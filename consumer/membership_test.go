@@ -149,6 +149,7 @@ func TestStaticMemberThatIsBackInTimeMovesNothing(t *testing.T) {
 		got := newSeen(t)
 		handle := func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }
 		other := start(t, w.group(handle, p, consumer.StaticMember("b")))
+		waitFor(t, "it leads the group", func() bool { return len(w.Members("g")) == 1 }) // a leader that is back has the others confirm what they have
 		r := start(t, w.group(handle, p, consumer.StaticMember("a")))
 		shared := func() bool {
 			g, _ := w.Group("g")

@@ -32,6 +32,13 @@ type pending struct {
 	fault *Injected     // what happens to the broker's answer
 }
 
+// unanswered lets the fault meet another request: there is no answer to this one that it could keep from the client.
+func (p pending) unanswered() {
+	if p.fault != nil && p.fault.fault.Do != Slow {
+		p.fault.giveBack()
+	}
+}
+
 func (c *conn) name() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +93,11 @@ func (c *conn) serve(upstream string) error {
 	err = c.requests(queue)
 	c.close()
 	close(queue)
-	return errors.Join(err, <-answered)
+	err = errors.Join(err, <-answered)
+	for p := range queue {
+		p.unanswered()
+	}
+	return err
 }
 
 // requests passes the client's requests on, until one side goes.
@@ -168,6 +179,7 @@ func (c *conn) refuse(queue chan<- pending, h header, req kmsg.Request, in *Inje
 func (c *conn) forward(queue chan<- pending, frame []byte, p pending, req kmsg.Request) error {
 	if !silent(req) {
 		if err := c.enqueue(queue, p); err != nil {
+			p.unanswered()
 			return err
 		}
 	}
@@ -241,6 +253,7 @@ func (c *conn) pair(queue <-chan pending, frames <-chan []byte) error {
 		if frame == nil {
 			if frame = early; frame == nil {
 				if frame, ok = <-frames; !ok {
+					p.unanswered()
 					return nil
 				}
 			}

@@ -166,6 +166,15 @@ func (in *Injected) take() bool {
 	return true
 }
 
+// giveBack undoes a take.
+func (in *Injected) giveBack() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.fault.Count > 0 {
+		in.left++
+	}
+}
+
 // pause is how long the fault delays a request.
 func (in *Injected) pause() time.Duration {
 	in.mu.Lock()

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -69,6 +70,7 @@ func claims(t *testing.T, addrs []string) {
 		"DroppedClientConnectsAgain":            droppedClientConnectsAgain,
 		"FaultMatchesByClientAndBroker":         faultMatchesByClientAndBroker,
 		"CommitIsRefusedByGroup":                commitIsRefusedByGroup,
+		"RequestLostWithItsConnectionIsNoHit":   requestLostWithItsConnectionIsNoHit,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := proxy.Start(proxy.Config{Brokers: brokers, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
@@ -461,6 +463,44 @@ func commitIsRefusedByGroup(t *testing.T, r *rig) {
 	}
 	if err := cl.CommitUncommittedOffsets(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// requestLostWithItsConnectionIsNoHit: of two requests in flight the first one's answer takes the connection with it, so the second is still to come.
+func requestLostWithItsConnectionIsNoHit(t *testing.T, r *rig) {
+	lost, err := r.Inject(proxy.Fault{API: kmsg.ApiVersions, Client: "raw", Count: 2, Do: proxy.DropResponse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID("raw")).AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), 1)
+	answered := func(inFlight int) bool {
+		conn, err := net.Dial("tcp", r.Addrs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(bytes.Repeat(request, inFlight)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Read(make([]byte, 1))
+		if isTimeout(err) {
+			t.Fatal("neither an answer nor the end of the connection")
+		}
+		return err == nil
+	}
+	if answered(2) {
+		t.Error("an answer came that was to be dropped")
+	}
+	for deadline := time.Now().Add(10 * time.Second); lost.Hits() < 2; answered(1) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the fault has met %d requests, want 2", lost.Hits())
+		}
+	}
+	if !answered(1) {
+		t.Error("the fault met a third request")
 	}
 }
 

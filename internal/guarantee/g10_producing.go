@@ -51,7 +51,7 @@ func lostAnswerWritesOnce(sc *scene) {
 	src.sendAll(tp, sc.items(10, 10, "")...)
 	for _, do := range []Action{DropResponse, CutResponse, DropResponse} {
 		lost := sc.inject(Fault{API: kmsg.Produce, Topic: tp.Name, Partition: Any, Count: 2, Do: do})
-		for lost.Hits() < 2 { // how many requests they go in is the producer's to decide
+		for lost.Hits() < 2 && sc.ctx.Err() == nil { // how many requests they go in is the producer's to decide
 			src.sendAll(tp, sc.items(40, 10, "")...)
 		}
 		lost.Remove()

@@ -109,7 +109,13 @@ func (s Scenario) Run(t T, target *Target) {
 		t.Fatalf("scenario %s/%s does not run on %s", s.Guarantee, s.Name, target.Kind)
 	}
 	sc := newScene(t, target)
+	var cancel context.CancelFunc
+	sc.ctx, cancel = context.WithTimeout(sc.ctx, 4*target.Patience) // no single wait need be too long in a scenario that goes on and on
+	defer cancel()
 	defer sc.close()
 	s.body(sc)
+	if sc.ctx.Err() != nil {
+		t.Fatalf("scenario %s/%s has gone on for %s", s.Guarantee, s.Name, 4*target.Patience)
+	}
 	sc.judge()
 }

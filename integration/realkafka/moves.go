@@ -49,8 +49,30 @@ func (c *Cluster) adminClient() (*adminClient, error) {
 	return c.admin, nil
 }
 
+// settled does f again while Kafka answers that it is worth it, for ten seconds: a broker hears from the controller of a new topic, or of a coordinator
+// that has moved, a moment after others.
+func settled(ctx context.Context, f func() error) error {
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := f()
+		if !kerr.IsRetriable(err) || time.Now().After(deadline) {
+			return err
+		}
+		if serr := sleep(ctx, 50*time.Millisecond); serr != nil {
+			return errors.Join(serr, err)
+		}
+	}
+}
+
 // partition reads a partition's leader and replicas afresh.
 func (a *adminClient) partition(ctx context.Context, topic string, partition int32) (leader int32, replicas, isr []int32, err error) {
+	err = settled(ctx, func() (err error) {
+		leader, replicas, isr, err = a.partitionOnce(ctx, topic, partition)
+		return err
+	})
+	return leader, replicas, isr, err
+}
+
+func (a *adminClient) partitionOnce(ctx context.Context, topic string, partition int32) (leader int32, replicas, isr []int32, err error) {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(topic)
@@ -108,7 +130,7 @@ func (c *Cluster) moveLeader(ctx context.Context, topic string, partition, to in
 	}
 	order := append([]int32{to}, slices.DeleteFunc(slices.Clone(replicas), func(id int32) bool { return id == to })...)
 	if !slices.Equal(order, replicas) {
-		if err := a.reassign(ctx, topic, partition, order); err != nil {
+		if err := settled(ctx, func() error { return a.reassign(ctx, topic, partition, order) }); err != nil {
 			return err
 		}
 	}
@@ -194,7 +216,15 @@ func (c *Cluster) TxnCoordinator(ctx context.Context, transactionalID string) (i
 	return c.coordinator(ctx, ofTransaction, transactionalID)
 }
 
-func (c *Cluster) coordinator(ctx context.Context, of coordination, key string) (int32, error) {
+func (c *Cluster) coordinator(ctx context.Context, of coordination, key string) (id int32, err error) {
+	err = settled(ctx, func() (err error) {
+		id, err = c.coordinatorOnce(ctx, of, key)
+		return err
+	})
+	return id, err
+}
+
+func (c *Cluster) coordinatorOnce(ctx context.Context, of coordination, key string) (int32, error) {
 	a, err := c.adminClient()
 	if err != nil {
 		return 0, err

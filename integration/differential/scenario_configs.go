@@ -198,6 +198,14 @@ func quotas(s *session) {
 			req.Version, req.Strict, req.Components = v, strict, components
 			s.send(what, req)
 		}
+		seen := func(there bool, entity ...*string) { // a broker hears of changes in their order, a moment after the controller has answered
+			req := kmsg.NewPtrDescribeClientQuotasRequest()
+			req.Components = []kmsg.DescribeClientQuotasRequestComponent{{EntityType: *entity[0], Match: entity[1]}}
+			s.send("", latest(req), preparing(), until(func(r kmsg.Response) bool { return (len(r.(*kmsg.DescribeClientQuotasResponse).Entries) > 0) == there }))
+		}
+		last := []*string{ptr("user"), ptr("quotas-last")}
+		s.send("", alter(v, set("producer_byte_rate", 1e6), last...), preparing())
+		seen(true, last...)
 		describe("of the user", false, kmsg.DescribeClientQuotasRequestComponent{EntityType: "user", Match: name})
 		describe("of the user alone", true, kmsg.DescribeClientQuotasRequestComponent{EntityType: "user", Match: name})
 		describe("of the default client", false, kmsg.DescribeClientQuotasRequestComponent{EntityType: "client-id", MatchType: 1})
@@ -218,6 +226,8 @@ func quotas(s *session) {
 			}
 			s.send("remove", alter(v, ops, e...))
 		}
+		s.send("", alter(v, []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Remove: true}}, last...), preparing())
+		seen(false, last...)
 		describe("afterwards", false)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -65,7 +66,12 @@ func replicas(s *session) {
 	s.send("elect again", latest(elect))
 	stale := fetch("replicas", id, 0, 0)
 	stale.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
-	s.send("fetch with a stale epoch", latest(stale), to(2))
+	s.send("fetch with a stale epoch", latest(stale), to(2), until(func(r kmsg.Response) bool { // metadata names the leader a moment before it knows itself
+		return fetchCode(r) == kerr.FencedLeaderEpoch.Code
+	}))
+	probe := fetch("replicas", id, 0, 0)
+	probe.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
+	s.send("", latest(probe), to(1), preparing(), until(func(r kmsg.Response) bool { return fetchCode(r) == kerr.FencedLeaderEpoch.Code }))
 	s.send("fetch from the old leader", latest(fetch("replicas", id, 0, 0)), to(1), until(caughtUp(4)))
 	s.send("produce to the old leader", latest(produce("replicas", id, 0, s.batch(values("c")...).encode())), to(1))
 	s.send("produce to the new leader", latest(produce("replicas", id, 0, s.batch(values("c")...).encode())), to(2))
@@ -81,6 +87,16 @@ func replicas(s *session) {
 	many := s.makeTopic(assigned("replicas-min", [][]int32{{3}}, "min.insync.replicas", "2"))
 	s.send("fewer in-sync replicas than it takes", latest(produce("replicas-min", many, 0, s.batch(values("a")...).encode())), to(3))
 	s.send("in version 9", at(9, produce("replicas-min", many, 0, s.batch(values("a")...).encode())), to(3))
+}
+
+// fetchCode is the error of the first partition that a fetch asked for.
+func fetchCode(r kmsg.Response) int16 {
+	for _, t := range r.(*kmsg.FetchResponse).Topics {
+		for _, p := range t.Partitions {
+			return p.ErrorCode
+		}
+	}
+	return r.(*kmsg.FetchResponse).ErrorCode
 }
 
 // caughtUp says that a fetch shows no partition whose high watermark the answering replica has yet to hear of: a follower hears of it with its next

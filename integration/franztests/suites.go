@@ -81,6 +81,7 @@ var kfakeFails = map[string]string{
 // kfakeSkips lists the tests of kfake whose outcome is a matter of time.
 var kfakeSkips = map[string]string{
 	"TestListOffsetsReadCommittedDuringTxn": "expects the markers of a transaction by the answer to EndTxn; Kafka writes them after it",
+	"TestTxnEndTxnRetry":                    "ends a transaction again without waiting for its markers; Kafka answers CONCURRENT_TRANSACTIONS until they are written",
 }
 
 // kgoSkips lists the tests of kgo that are not run.

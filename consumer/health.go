@@ -139,6 +139,14 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 	if p.hold&holdCompanions != 0 {
 		add("companions-behind", p.mark.Load(), p.markMoved, "the partition is new and %s or %s has no partition %d yet; it is not handled before", p.topic.deadName, p.topic.inbox, p.id)
 	}
+	for _, x := range p.logs {
+		if x.unreadable >= 0 {
+			rs = append(rs, Reason{
+				Code: "inbox-unreadable", Topic: x.topic, Partition: x.partition, Offset: x.unreadable,
+				Summary: fmt.Sprintf("offset %d of the inbox can not be read, and waits for a release that can: %v", x.unreadable, x.why),
+			})
+		}
+	}
 	paused := p.heldByPause()
 	if p.paused && !paused && now.Sub(p.lastEnd) > slowPause && now.Sub(p.pausedAt) > slowPause {
 		add("partition-paused", p.mark.Load(), p.pausedAt, "fetching is paused: %d records are in flight and the oldest of them holds them up", p.records)
@@ -151,6 +159,8 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 		switch {
 		case l.away > 0 && l.head != nil && (away == nil || l.head.rec.Offset < away.head.rec.Offset):
 			away = l
+		case l.letter != nil && l.letter.hand != nil && (l.letter.refused > 0 || now.Sub(l.since) > slowLetter):
+			add("inbox-unwritable", l.head.rec.Offset, l.since, "offset %d has to go to the inbox %s, which does not take it (%v); its key waits, and nothing is committed past it", l.head.rec.Offset, l.letter.hand.log.topic, l.letter.err)
 		case l.letter != nil && l.letter.refused > 0:
 			add("dead-letter-refused", l.head.rec.Offset, l.since, "the dead letter of offset %d is refused: %v; nothing is committed past it", l.head.rec.Offset, l.letter.err)
 		case l.letter != nil && now.Sub(l.since) > slowLetter:

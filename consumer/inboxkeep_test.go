@@ -8,9 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/brokertest"
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/dlt"
@@ -120,5 +122,56 @@ func TestRecordsDeletedFromTheInboxAreReported(t *testing.T) {
 		}
 		waitFor(t, "everything is committed", func() bool { return w.committed() == 2 && w.inboxCommitted() == 1 })
 		r.cleanly()
+	})
+}
+
+func TestInboxThatDoesNotTakeRecordsIsAReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		refused := w.Inject(broker.Fault{API: broker.APIProduce, Topic: "orders.g.retry", Fail: kerr.TopicAuthorizationFailed.Code})
+		w.put("a=1", "b=2")
+		got := newSeen(t)
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			if m.Value == "1" && m.Attempt == 1 {
+				return errBoom
+			}
+			got.add(m.Value)
+			return nil
+		}, once(time.Minute)...)
+		r := start(t, g)
+		waitFor(t, "the group says so", func() bool { return !g.Health().OK && hasReason(g, "inbox-unwritable") })
+		if w.committed() > 0 {
+			t.Error("committed past a record that was not handed off")
+		}
+		refused.Remove()
+		if all := got.wait(2); all[1] != "1" {
+			t.Errorf("handled %q", all)
+		}
+		waitFor(t, "the group is well", func() bool { return g.Health().OK && w.committed() == 2 })
+		r.cleanly()
+	})
+}
+
+func TestInboxRecordOfALaterReleaseWaitsAndIsAReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		got := newSeen(t)
+		g := w.bare(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil })
+		r := start(t, g)
+		waitFor(t, "the inbox is there", func() bool { return w.inboxCommitted() == 0 })
+		x := &kgo.Record{Topic: "orders.g.retry", Headers: []kgo.RecordHeader{{Key: dlt.HeaderInboxVersion, Value: []byte("99")}}}
+		if err := w.raw.ProduceSync(context.Background(), x).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		w.park(1, func(int) time.Time { return time.Now() })
+		got.wait(1)
+		if !hasReason(g, "inbox-unreadable") || g.Health().OK {
+			t.Errorf("health %+v", g.Health())
+		}
+		r.cleanly()
+		if w.inboxCommitted() != 0 {
+			t.Error("committed past a record that nobody has read")
+		}
 	})
 }

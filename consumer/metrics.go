@@ -29,9 +29,11 @@ const (
 	metricStuck      = "sordini.consumer.keys.stuck" // keys whose first record in flight has failed or run for a minute or longer
 	metricPaused     = "sordini.consumer.paused"     // partitions that the member owns and that are paused as a whole
 	metricLimit      = "sordini.consumer.concurrency"
-	metricRunning    = "sordini.consumer.running"      // handlers that run
-	metricCircuits   = "sordini.consumer.circuit.open" // 1 or 0; by topic, for handlers with a circuit breaker
-	metricHealthy    = "sordini.consumer.healthy"      // 1 or 0
+	metricRunning    = "sordini.consumer.running"       // handlers that run
+	metricCircuits   = "sordini.consumer.circuit.open"  // 1 or 0; by topic, for handlers with a circuit breaker
+	metricWaiting    = "sordini.consumer.inbox.waiting" // records in inboxes that have not ended; by topic and partition
+	metricLate       = "sordini.consumer.inbox.late"    // seconds since the first of them that may be handled was due; by topic and partition
+	metricHealthy    = "sordini.consumer.healthy"       // 1 or 0
 )
 
 const (
@@ -151,6 +153,18 @@ func (e *engine) measure() (stop func()) {
 			}
 		}
 	})
+	gauge(metricWaiting, "{record}", "Records in inboxes that have not ended.", func(p put) {
+		for _, x := range e.partitions() {
+			n, _ := x.inInboxes(time.Now())
+			p(int64(n), x.attributes()...)
+		}
+	})
+	gauge(metricLate, "s", "Seconds since the first record in an inbox that may be handled was due.", func(p put) {
+		for _, x := range e.partitions() {
+			_, late := x.inInboxes(time.Now())
+			p(int64(late/time.Second), x.attributes()...)
+		}
+	})
 	gauge(metricHealthy, "1", "1 when the group is well, 0 when Health has a reason.", func(p put) {
 		if e.g.Health().OK {
 			p(1)
@@ -174,6 +188,22 @@ func (e *engine) measure() (stop func()) {
 
 func (p *partition) attributes() []attribute.KeyValue {
 	return []attribute.KeyValue{attrTopic.String(p.topic.name), attrPartition.Int(int(p.id))}
+}
+
+// inInboxes is how many records wait in the partition's inboxes, and how late the first one is.
+func (p *partition) inInboxes(now time.Time) (n int, late time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.logs {
+		if x.ix == nil {
+			continue
+		}
+		n += x.ix.Len()
+		if due, ok := x.ix.NextDue(); ok {
+			late = max(late, now.Sub(time.UnixMilli(due)))
+		}
+	}
+	return n, late
 }
 
 // lag is how many records are between the first that is not over and the end of the log.

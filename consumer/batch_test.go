@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -337,6 +338,43 @@ func TestBatchThatTimesOutIsTriedOneByOne(t *testing.T) {
 			t.Errorf("calls %q, want the batch and each alone", all)
 		}
 	})
+}
+
+func TestFailedBatchIsLoggedByDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		w.putTogether("a=1", "b=2")
+		var out locked
+		r := start(t, w.batches(func(_ context.Context, batch batchOf) error {
+			if batch[0].Attempt == 1 {
+				return errBoom
+			}
+			return nil
+		}, consumer.BatchLinger(time.Second), consumer.Logger(slog.New(slog.NewTextHandler(&out, nil)))))
+		waitFor(t, "all is committed", func() bool { return w.committed() == 2 })
+		r.cleanly()
+		if !strings.Contains(out.String(), "batch failed") {
+			t.Errorf("logged\n%s", &out)
+		}
+	})
+}
+
+type locked struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestG6DrainWaitsForABatchAndStartsNoOther(t *testing.T) {

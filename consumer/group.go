@@ -172,18 +172,25 @@ func (g *Group) middleware() []sordini.AttemptMiddleware {
 	if g.cfg.noDefaults {
 		return g.cfg.middleware
 	}
-	return append(middleware.Default(middleware.Config{
+	return append(middleware.Default(g.middlewareConfig()), g.cfg.middleware...)
+}
+
+// batchMiddleware is what wraps every call of a batch handler, outermost first.
+func (g *Group) batchMiddleware() []sordini.BatchMiddleware {
+	if g.cfg.noDefaults {
+		return g.cfg.batchMiddleware
+	}
+	return append(middleware.DefaultBatch(g.middlewareConfig()), g.cfg.batchMiddleware...)
+}
+
+func (g *Group) middlewareConfig() middleware.Config {
+	return middleware.Config{
 		Logger:         g.cfg.logger,
 		TracerProvider: g.cfg.telemetry.TracerProvider,
 		MeterProvider:  g.cfg.telemetry.MeterProvider,
 		Propagator:     g.cfg.telemetry.Propagator,
 		ClientID:       g.cluster.ClientID,
-	}), g.cfg.middleware...)
-}
-
-// batchMiddleware is what wraps every call of a batch handler, outermost first.
-func (g *Group) batchMiddleware() []sordini.BatchMiddleware {
-	return g.cfg.batchMiddleware
+	}
 }
 
 // handlerOf returns who handles a record of the given type, nil for nobody.

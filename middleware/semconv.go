@@ -15,6 +15,7 @@ const (
 	attrGroup          = attribute.Key("messaging.consumer.group.name")
 	attrClientID       = attribute.Key("messaging.client.id")
 	attrConversationID = attribute.Key("messaging.message.conversation_id")
+	attrBatchCount     = attribute.Key("messaging.batch.message_count")
 	attrOffset         = attribute.Key("messaging.kafka.offset")
 	attrTombstone      = attribute.Key("messaging.kafka.message.tombstone")
 	attrErrorType      = attribute.Key("error.type")

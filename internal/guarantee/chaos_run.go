@@ -128,7 +128,7 @@ func (l *load) over() (over bool) {
 	}
 	ctx, cancel := l.patience()
 	defer cancel()
-	ends := l.offsets(ctx, []string{l.topic.Name}, -1)
+	ends := l.offsets(ctx, []string{l.topic.Name}, -1, readCommitted)
 	for p, offset := range l.committed(l.group, l.topic) {
 		if max(0, offset) < ends[place{l.topic.Name, int32(p), 0}] {
 			return false

@@ -64,7 +64,7 @@ func (sc *scene) awaitPosition(group string, tp *topic) {
 	sc.t.Helper()
 	ctx, cancel := sc.patience()
 	defer cancel()
-	ends := sc.offsets(ctx, []string{tp.Name}, -1)
+	ends := sc.offsets(ctx, []string{tp.Name}, -1, readCommitted)
 	sc.poll("everything to be committed for "+group, func() bool {
 		for p, offset := range sc.committed(group, tp) {
 			if end := ends[place{tp.Name, int32(p), 0}]; max(0, offset) < end {

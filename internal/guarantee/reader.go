@@ -26,12 +26,13 @@ type found struct {
 	group  string
 }
 
-// read reads topics from their start to their end with a plain franz-go client, and nothing of the SDK, and records what it found.
+// read reads topics from their start to their end with a plain franz-go client, and nothing of the SDK, and records what it found. It waits for transactions that
+// are open: Kafka writes the markers of one after it has said that it is committed.
 func (sc *scene) read(topics ...string) {
 	sc.t.Helper()
 	ctx, cancel := sc.patience()
 	defer cancel()
-	starts, ends := sc.offsets(ctx, topics, -2), sc.offsets(ctx, topics, -1)
+	starts, ends := sc.offsets(ctx, topics, -2, readUncommitted), sc.offsets(ctx, topics, -1, readUncommitted)
 	positions, left := map[string]map[int32]kgo.Offset{}, 0
 	for at, end := range ends {
 		if starts[at] < end {
@@ -140,8 +141,14 @@ func headers(all []kgo.RecordHeader) map[string]string {
 	return m
 }
 
-// offsets lists each partition's offset: -2 is the earliest, -1 the end (the last stable offset).
-func (sc *scene) offsets(ctx context.Context, topics []string, timestamp int64) map[place]int64 {
+// Isolation levels: with the first a partition ends at its high watermark, with the other at its last stable offset.
+const (
+	readUncommitted = 0
+	readCommitted   = 1
+)
+
+// offsets lists each partition's offset: -2 is the earliest, -1 the end.
+func (sc *scene) offsets(ctx context.Context, topics []string, timestamp int64, isolation int8) map[place]int64 {
 	sc.t.Helper()
 	meta := kmsg.NewPtrMetadataRequest()
 	for _, name := range topics {
@@ -154,7 +161,7 @@ func (sc *scene) offsets(ctx context.Context, topics []string, timestamp int64) 
 		sc.t.Fatalf("independent reader: %v", err)
 	}
 	req := kmsg.NewPtrListOffsetsRequest()
-	req.IsolationLevel = 1
+	req.IsolationLevel = isolation
 	for _, t := range resp.Topics {
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 			sc.t.Fatalf("independent reader: topic %v: %v", t.Topic, err)

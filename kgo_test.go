@@ -150,7 +150,7 @@ func TestNothingReliesOnALimitOfFranzGo(t *testing.T) {
 	}
 	defer cl.Close()
 	for option, want := range map[string]any{
-		"RequestTimeoutOverhead": requestTimeout, "ProduceRequestTimeout": requestTimeout, "ConnIdleTimeout": idleTimeout, "RetryTimeout": retryTimeout,
+		"RequestTimeoutOverhead": requestTimeout, "ProduceRequestTimeout": produceTimeout, "ConnIdleTimeout": idleTimeout, "RetryTimeout": retryTimeout,
 		"MetadataMinAge": metadataMinAge, "MetadataMaxAge": metadataMaxAge, "AlwaysRetryEOF": true, "DisableClientMetrics": true, "RequestRetries": int64(20),
 		"BrokerMaxReadBytes": int32(maxFrame), "BrokerMaxWriteBytes": int32(maxFrame), "ConsiderMissingTopicDeletedAfter": 15 * time.Second,
 	} {

@@ -8,10 +8,12 @@ import (
 )
 
 // What the SDK allows a connection and a request. franz-go's own defaults change between its minor versions, and with them a broker that hangs (it accepts
-// connections and answers nothing) costs tens of seconds: a client leaves such a broker after requestTimeout, or for a produce after twice that.
+// connections and answers nothing) costs tens of seconds: a client leaves such a broker within
+// 10 seconds, which is requestTimeout and what the request allows the broker, 4 seconds for a produce or a fetch, and a moment to find the next.
 const (
 	dialTimeout    = 5 * time.Second        // connect and TLS handshake together
 	requestTimeout = 5 * time.Second        // for an answer, on top of what the request itself allows the broker (a fetch's wait, a produce's timeout)
+	produceTimeout = 4 * time.Second        // how long a leader waits for its in-sync replicas
 	retryTimeout   = 30 * time.Second       // for all attempts of one request; a produce and a fetch have limits of their own
 	idleTimeout    = 2 * time.Minute        // an idle connection is closed within twice that: less than the 350 s of cloud load balancers
 	backoffMin     = 100 * time.Millisecond // before the second attempt; doubled each time
@@ -25,7 +27,7 @@ const (
 func (c Cluster) limits() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequestTimeoutOverhead(requestTimeout),
-		kgo.ProduceRequestTimeout(requestTimeout),
+		kgo.ProduceRequestTimeout(produceTimeout),
 		kgo.ConnIdleTimeout(idleTimeout),
 		kgo.RequestRetries(20),
 		kgo.RetryTimeout(retryTimeout),

@@ -51,7 +51,7 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
-		kgo.FetchMaxWait(10*time.Second),
+		kgo.FetchMaxWait(fetchWait),
 	)
 	if err != nil {
 		e.side.CloseAllowingRebalance()
@@ -75,7 +75,7 @@ func (e *engine) open(ctx context.Context) error {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
-		kgo.FetchMaxWait(5*time.Second),
+		kgo.FetchMaxWait(fetchWait),
 		// The client joins before it is returned, so the callbacks wait for it.
 		kgo.OnOffsetsFetched(func(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 			<-e.joined
@@ -98,6 +98,7 @@ func (e *engine) open(ctx context.Context) error {
 }
 
 const (
+	fetchWait         = 4 * time.Second // on top of it comes the client's patience of 5 s: a broker that hangs is left within 10
 	sessionTimeout    = 30 * time.Second
 	heartbeatInterval = 3 * time.Second
 	rebalanceTimeout  = 60 * time.Second

@@ -21,7 +21,7 @@ import (
 const (
 	backoffMin     = 100 * time.Millisecond
 	backoffMax     = 30 * time.Second
-	produceTimeout = 5 * time.Second // how long a leader waits for its in-sync replicas before it answers that it does not know
+	produceTimeout = 4 * time.Second // how long a leader waits for its in-sync replicas before it answers that it does not know
 )
 
 // Producer sends records: idempotent, acknowledged by every in-sync replica, in order per key. Make one for a service with [New], bind contracts to it with

@@ -126,7 +126,7 @@ func TestG10OutcomeIsUnknownWhenTheAnswerIsLost(t *testing.T) {
 // The record is acknowledged after its time was up: its caller has been told once, and is not told again.
 func TestG10LateAcknowledgementIsNotReportedTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := start(t, nil, producer.DeliveryTimeout(10*time.Second))
+		f := start(t, nil, producer.DeliveryTimeout(8*time.Second))
 		f.warm()
 		stall := f.Inject(broker.Fault{API: broker.APIProduce, Stall: true, Count: 1})
 		var o outcomes

@@ -180,7 +180,7 @@ func (s *chaosSource) run(ctx context.Context, n int, rng *rand.Rand) {
 		src, sends := s.current()
 		var wg sync.WaitGroup
 		for i := range batch {
-			it := Item{ID: fmt.Sprintf("%s-%s-%s-%d", s.l.unique, s.l.kind.name, s.prefix, sent+i), Key: fmt.Sprintf("%s-k%d", s.prefix, rng.IntN(chaosKeys))}
+			it := Item{ID: fmt.Sprintf("%s-%s-%s-%d", s.l.unique, s.l.kind.name, s.prefix, sent+i), Key: fmt.Sprintf("%s-k%d", s.prefix, rng.IntN(max(chaosKeys, n/chaosPerKey)))}
 			s.l.kind.fate(rng, &it)
 			wg.Add(1)
 			src.start(sends, s.l.topic, it, func(error) { wg.Done() })

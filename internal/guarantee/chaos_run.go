@@ -11,10 +11,11 @@ import (
 
 // The size of a run.
 const (
-	chaosPartitions = 6 // of each topic
-	chaosMembers    = 4 // of each group, at most
-	chaosSources    = 2 // of each topic
-	chaosKeys       = 70
+	chaosPartitions = 6  // of each topic
+	chaosMembers    = 4  // of each group, at most
+	chaosSources    = 2  // of each topic
+	chaosKeys       = 70 // of each source, at least
+	chaosPerKey     = 25 // records of a key in a long round, about: many records of few keys wait more than they meet faults
 	chaosBatch      = 50 // records that a source sends before it looks up
 )
 

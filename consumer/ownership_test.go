@@ -102,6 +102,62 @@ func TestG5HandlerThatOutlivesItsRevocationIsFenced(t *testing.T) {
 	})
 }
 
+// What a handler makes of the end of its context says nothing about the record.
+func TestG5AttemptCutByARevocationKillsNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		w.whole = true
+		first, second := newSeen(t), newSeen(t)
+		one := start(t, w.group(func(ctx context.Context, m *consumer.Message[string]) error {
+			first.add(m.Value)
+			<-ctx.Done()
+			return consumer.Permanent(ctx.Err())
+		}))
+		putAcross(w, 2, 2)
+		first.wait(2)
+		two := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			second.add(m.Value)
+			return nil
+		}))
+		second.wait(1)
+		if err := one.stop(); !errors.Is(err, consumer.ErrUndrained) {
+			t.Errorf("run: %v, want ErrUndrained", err)
+		}
+		second.wait(2)
+		two.cleanly()
+		if n := len(w.dead()); n > 0 {
+			t.Errorf("%d dead letters of attempts that were cut", n)
+		}
+	})
+}
+
+func TestG6AttemptCutByDrainingKillsNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		w.put("a=1")
+		cut, handled := newSeen(t), newSeen(t)
+		r := start(t, w.group(func(ctx context.Context, m *consumer.Message[string]) error {
+			cut.add(m.Value)
+			<-ctx.Done()
+			return consumer.Permanent(ctx.Err())
+		}, consumer.DrainTimeout(time.Second)))
+		cut.wait(1)
+		if err := r.stop(); !errors.Is(err, consumer.ErrUndrained) {
+			t.Errorf("run: %v, want ErrUndrained", err)
+		}
+		if n := len(w.dead()); n > 0 {
+			t.Errorf("%d dead letters of attempts that were cut", n)
+		}
+		r = start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			handled.add(m.Value)
+			return nil
+		}))
+		handled.wait(1)
+		r.cleanly()
+	})
+}
+
 func TestG5LostPartitionsAreNotCommitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

@@ -167,3 +167,31 @@ func TestGroupRunsOnce(t *testing.T) {
 		r.cleanly()
 	})
 }
+
+// The drain has begun when the partition goes; the handler is that of a lost partition then, and runs all the same.
+func TestG6DrainWaitsForHandlersOfPartitionsThatAreLostMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, stays := range map[string]time.Duration{"returns in time": 5 * time.Second, "returns too late": time.Minute} {
+			w := newWorld(t, 1)
+			w.put("a=1")
+			c, l := w.wire()
+			began := newSeen(t)
+			var returned atomic.Bool
+			r := start(t, w.groupOn(c, func(_ context.Context, m *consumer.Message[string]) error {
+				began.add(m.Value)
+				time.Sleep(stays) // virtual; it does not look at its context
+				returned.Store(true)
+				return nil
+			}, consumer.DrainTimeout(10*time.Second)))
+			began.wait(1)
+			l.sever()
+			switch err := r.stop(); {
+			case stays < 10*time.Second && !returned.Load():
+				t.Errorf("%s: run returned %v before its handler", name, err)
+			case stays > 10*time.Second && !errors.Is(err, consumer.ErrUndrained):
+				t.Errorf("%s: run: %v, want ErrUndrained", name, err)
+			}
+			time.Sleep(time.Minute) // virtual: until the handler has returned
+		}
+	})
+}

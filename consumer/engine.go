@@ -172,8 +172,7 @@ func (e *engine) drain() error {
 	for _, p := range parts {
 		waits = append(waits, p.stop())
 	}
-	waits = append(waits, e.late.wait())
-	inTime := all(waits, deadline.C, nil)
+	inTime := all(waits, deadline.C, nil) && all([]<-chan struct{}{e.late.wait()}, deadline.C, nil) // the others first: a partition may be lost meanwhile
 	close(e.hurry)
 	if inTime {
 		return nil
@@ -184,7 +183,7 @@ func (e *engine) drain() error {
 	}
 	grace := time.NewTimer(graceTimeout)
 	defer grace.Stop()
-	all(waits, grace.C, nil)
+	all(append(waits, e.late.wait()), grace.C, nil)
 	return undrained(e.g.cfg.drainTimeout, cut, e.runningNow(), e.parkedNow())
 }
 

@@ -224,6 +224,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		p.seen, start = log.start, position{log.start, -1}
 	}
 	p.base = start.offset
+	p.watchCrashes(meta, start.offset, log.end)
 	if topic.deadName != "" && at.partition >= topic.grown.Load() {
 		p.hold |= holdCompanions
 		e.growSoon()
@@ -315,6 +316,7 @@ func (e *engine) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]i
 	}
 	for _, p := range parts {
 		p.close()
+		p.handOver()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeCommitTimeout)
 	defer cancel()

@@ -29,6 +29,7 @@ type attempt struct {
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	started time.Time
 	span    *trace.SpanContext
+	doomed  error             // why it is not made
 	exited  bool              // the handler ended its goroutine
 	undone  error             // why the value does not decode
 	d       *sordini.Delivery // where there is middleware
@@ -56,10 +57,10 @@ type attempt struct {
 func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	t := l.head
 	var a *attempt
-	if t.handler != nil {
+	if t.handler != nil && t.handler.batch == nil {
 		a = t.handler.prepare()
 		a.deadline = now.Add(t.handler.cfg.timeout)
-	} else {
+	} else { // nobody is called
 		a = &attempt{}
 	}
 	a.p, a.l, a.src, a.wait, a.h = p, l, t.rec, t.wait, t.handler
@@ -111,6 +112,9 @@ func (a *attempt) each() iter.Seq[*attempt] {
 
 // run calls the handler and says what it answered. The context is over when it returns.
 func (a *attempt) run() (err error) {
+	if a.doomed != nil {
+		return a.doomed
+	}
 	a.fill()
 	e := a.p.e
 	if e.observed {

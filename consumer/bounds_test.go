@@ -154,7 +154,7 @@ func TestG7SmallMetadataSlowsAdmissionAndIsNeverExceeded(t *testing.T) {
 		if commits.Hits() < 2 {
 			t.Fatalf("only %d commits", commits.Hits())
 		}
-		var top, before int64 // the highest offset that has ended: now, and when the commit before this one began
+		top, before := int64(-1), int64(-1) // the highest offset that has ended: now, and when the commit before this one began
 		for _, e := range w.history.Events() {
 			switch e.Kind {
 			case history.Ended:

@@ -34,6 +34,9 @@ type snapshot struct {
 	version  uint64
 	metadata string
 	done     commitmeta.Completed
+	counted  bool // it says that the partition has started
+	courtesy bool // it only takes that back
+	note     commitmeta.Note
 	cut      bool  // not all of done is in it
 	err      error // what the broker answered
 }
@@ -61,6 +64,7 @@ func (e *engine) commitLoop(stop <-chan struct{}) {
 		case <-stop:
 			return
 		case <-full:
+		case <-e.urgent:
 		case <-pause.C:
 		}
 		ctx, cancel := context.WithTimeout(running, e.commitTimeout())
@@ -157,13 +161,18 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		s.offset, s.epoch, s.done = p.win.Ahead()
 		inboxes := p.inboxSnapshots(limit)
 		attempts, incarnation := p.attempts(s.offset), p.incarnation
+		starts, note := p.starts(s.offset)
+		s.counted, s.courtesy = p.crash.counted, p.crash.courtesy
 		if to := p.target; to != nil { // it is being moved: what was over beyond the mark is not over for who is sent back
 			s.offset, s.epoch, s.done, attempts, incarnation = to.offset, -1, commitmeta.Completed{}, nil, to.incarnation
+			starts, note = 0, commitmeta.Note{}
 		}
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
 			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: incarnation,
+			Starts: starts, Noted: note,
 		}
+		s.note = note
 		s.metadata, s.done = encode(meta, limit)
 		s.cut = s.done.Len() != meta.Completed.Len()
 		snaps = append(snaps, s)
@@ -259,13 +268,20 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 				s.p.hold &^= holdFence
 				s.p.dispatch()
 			}
+			s.p.started(s)
 		} else if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
 			s.p.commits.failing = now
+		}
+		if s.err != nil && s.log == nil {
+			s.p.notStarted()
 		}
 		s.p.mu.Unlock()
 		if s.err == nil {
 			e.stats.commits.Add(1)
 			e.record(s.event(history.Commit))
+			continue
+		}
+		if s.courtesy {
 			continue
 		}
 		e.stats.commitFailures.Add(1)

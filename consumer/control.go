@@ -166,6 +166,7 @@ const (
 	holdPause                       // somebody paused it
 	holdSeek                        // its position is being moved
 	holdInbox                       // what waits in its inbox is not known yet
+	holdStart                       // that it starts is not committed yet
 	holdFence                       // its fence is not committed yet
 )
 

@@ -38,6 +38,7 @@ type engine struct {
 	budget *budget
 	tx     *transactions // nil where handlers are not transactional
 	pool   *pool
+	solo   solo
 	due    *dueQueue
 	floods floods
 	late   outlived
@@ -50,6 +51,7 @@ type engine struct {
 	fatal    chan error    // what ends the run from within
 
 	dirty      chan struct{} // tells the commit loop that something changed
+	urgent     chan struct{} // and that something waits for it
 	growth     chan struct{} // tells the grow loop that a partition has no companions
 	committing chan struct{} // held, by what is in it, while a commit is out: an older one is never sent after a newer one
 	metaMax    atomic.Int64
@@ -78,7 +80,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
 		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
-		dirty: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, tasks: tasks{some: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
+		dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, tasks: tasks{some: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
 	e.pool = newPool(g.cfg.concurrency, e.work)
@@ -149,6 +151,9 @@ func (e *engine) run(ctx context.Context) (err error) {
 	err = e.drain()
 	close(stop)
 
+	for _, p := range e.partitions() {
+		p.handOver()
+	}
 	if cerr := e.lastCommit(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("%w: %w", ErrCommit, cerr))
 	}

@@ -40,10 +40,10 @@ func (p *partition) ripe() *gather {
 func (p *partition) idle() bool { return p.ready.empty() && p.ripe() == nil }
 
 // batches says whether the head of a lane may be handled together with others: one that failed, or was in a call that failed as a whole, is handled by itself,
-// and so is one that comes from an inbox. p.mu is held.
+// and so is one that comes from an inbox, or that may kill the process. p.mu is held.
 func (p *partition) batches(l *lane) bool {
 	t := l.head
-	if t.handler == nil || t.handler.batch == nil || t.alone || t.wait != nil || l.attempts > 0 || l.away > 0 {
+	if p.crash.alone || t.handler == nil || t.handler.batch == nil || t.alone || t.wait != nil || l.attempts > 0 || l.away > 0 {
 		return false
 	}
 	_, failed := p.past[t.rec.Offset]

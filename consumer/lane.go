@@ -194,6 +194,14 @@ func (q *laneQueue) pop() *lane {
 	return l
 }
 
+// unpop puts a lane back that pop returned.
+func (q *laneQueue) unpop(l *lane) {
+	if l.next = q.head; q.head == nil {
+		q.tail = l
+	}
+	q.head = l
+}
+
 // remove takes a lane out of the queue, wherever it is.
 func (q *laneQueue) remove(l *lane) {
 	var kept laneQueue

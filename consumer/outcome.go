@@ -67,6 +67,8 @@ func (a *attempt) decide(err error, now time.Time) decision {
 		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.l.away+1, err)}
 	case errors.Is(err, ErrDecode):
 		return decision{fate: fateDead, class: dlt.Decode, err: err, counts: true}
+	case a.doomed != nil:
+		return decision{fate: fateDead, class: dlt.Crash, err: err, counts: true}
 	case errors.As(err, &permanent) && !a.shared:
 		return decision{fate: fateDead, class: dlt.Permanent, err: err, counts: true}
 	case e.draining():

@@ -56,8 +56,9 @@ type partition struct {
 	size       int64
 	stopping   bool    // nothing is dispatched any more
 	target     *target // where its position is being moved, nil for nowhere
-	hold       hold    // nothing is dispatched while there is a reason
-	closed     bool    // fenced: no result counts any more
+	crash      crashWatch
+	hold       hold // nothing is dispatched while there is a reason
+	closed     bool // fenced: no result counts any more
 	quiet      chan struct{}
 	base       int64         // where the ownership began to fetch
 	seen       int64         // the offset after the last one that was fetched
@@ -258,7 +259,16 @@ func (p *partition) makeReady(l *lane) {
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if p.stopping || p.hold != 0 || p.idle() {
+	if p.stopping || p.idle() {
+		return
+	}
+	if p.hold != 0 {
+		if p.hold&^holdFence == holdStart {
+			p.countStart()
+		}
+		return
+	}
+	if p.crash.alone && !p.mayChoose() {
 		return
 	}
 	if len(p.running) > 0 && p.pace.quick() { // the worker that is there is faster than a second one would be beside it
@@ -272,7 +282,7 @@ func (p *partition) dispatch() {
 // p.mu is held.
 func (p *partition) take(now time.Time) *attempt {
 	for {
-		if p.stopping || p.hold != 0 {
+		if p.stopping || p.hold != 0 || p.crash.alone && !p.mayChoose() {
 			return nil
 		}
 		if g := p.ripe(); g != nil && (p.ready.empty() || !p.batched) { // in turns
@@ -291,11 +301,15 @@ func (p *partition) take(now time.Time) *attempt {
 		if !p.passable(l, now) {
 			continue
 		}
-		if h := l.head.handler; h != nil && h.batch != nil {
+		if p.crash.alone && !p.runsAlone(l) {
+			return nil
+		}
+		if h := l.head.handler; h != nil && h.batch != nil && !p.crash.convicted(l) {
 			l.run = p.batchOf(l, now)
 		} else {
 			l.state = laneRunning
 			l.run = newAttempt(p, l, now)
+			l.run.doomed = p.doom(l)
 		}
 		p.begin(l.run)
 		return l.run
@@ -340,6 +354,9 @@ func (p *partition) leave(a *attempt) {
 	p.running[last] = nil
 	p.running = p.running[:last]
 	p.unblock()
+	if p.crash.alone {
+		p.ranAlone(a)
+	}
 	p.settle()
 }
 
@@ -395,6 +412,9 @@ func (p *partition) pop(l *lane) {
 
 // discard forgets an empty lane, unless it holds what waits for its transaction. p.mu is held.
 func (p *partition) discard(l *lane) {
+	if p.crash.permit == l {
+		p.retract()
+	}
 	if l.held != nil {
 		l.state = laneStaged
 		return
@@ -481,6 +501,7 @@ func (p *partition) close() {
 		return
 	}
 	p.closed, p.stopping = true, true
+	p.retract()
 	p.e.budget.give(p.records, p.size)
 	p.records, p.size = 0, 0
 	for _, a := range p.running {

@@ -402,6 +402,7 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 		}
 		same := p.version == s.version
 		p.commits = commitState{offset: s.offset}
+		p.started(s)
 		p.acked = s.version
 		p.hold &^= holdFence
 		resume := false

@@ -33,6 +33,7 @@ type golden struct {
 	Attempts       []goldenAttempt
 	Starts         int    `json:",omitempty"`
 	Noted          *int64 `json:",omitempty"`
+	Crashes        int    `json:",omitempty"`
 	Incarnation    int64  `json:",omitempty"`
 }
 
@@ -57,7 +58,7 @@ func (g golden) metadata() Metadata {
 		m.Attempts = append(m.Attempts, Attempt(a))
 	}
 	if g.Noted != nil {
-		m.Noted = Note{Offset: *g.Noted, OK: true}
+		m.Noted = Note{Offset: *g.Noted, OK: true, Crashes: g.Crashes}
 	}
 	return m
 }
@@ -75,7 +76,7 @@ func meaningOf(m Metadata) golden {
 		g.Attempts = append(g.Attempts, goldenAttempt(a))
 	}
 	if m.Noted.OK {
-		g.Noted = &m.Noted.Offset
+		g.Noted, g.Crashes = &m.Noted.Offset, m.Noted.Crashes
 	}
 	return g
 }
@@ -193,6 +194,8 @@ func goldenCases() []goldenCase {
 			{Offset: 1003, Attempts: 6, FirstFailed: first.Add(-time.Hour)},
 			{Offset: 1004, Attempts: 2, FirstFailed: first, Due: first},
 		}}, nil},
+		{"culprit", "1007 is about to be handled alone, and has ended the process once so", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5,
+			Starts: 5, Noted: Note{Offset: 1007, OK: true, Crashes: 1}}, nil},
 		{"later", "written by a later release: sections 7 and 1000 are skipped", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},
 			[]byte{7, 3, 1, 2, 3, 0xe8, 0x07, 0}},
 	}

@@ -46,6 +46,8 @@ type Attempt struct {
 type Note struct {
 	Offset int64
 	OK     bool
+	// Crashes is how often the process had died of the record when it was noted: once more, for who reads the note of a process that died.
+	Crashes int
 }
 
 // The format, version 1. Golden files pin it: it never changes, later releases add tags (an unknown one is skipped) or, as a last resort, a version.
@@ -69,7 +71,8 @@ const (
 	tagNoted       = 5 // varint offset beyond the base
 	tagIncarnation = 6 // varint
 	// 7 is taken: a golden file has it as the tag of a section that nobody knows.
-	tagDue = 8 // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
+	tagCrashes = 9 // uvarint: of the noted record, where there were any
+	tagDue     = 8 // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -118,6 +121,9 @@ func (m Metadata) validate() error {
 	if m.Starts < 0 || m.Starts > math.MaxInt32 {
 		return invalid("%d starts", m.Starts)
 	}
+	if m.Noted.Crashes < 0 || m.Noted.Crashes > math.MaxInt32 {
+		return invalid("%d crashes", m.Noted.Crashes)
+	}
 	if m.Noted.OK && m.Noted.Offset < 0 {
 		return invalid("noted offset %d", m.Noted.Offset)
 	}
@@ -144,6 +150,9 @@ func (m Metadata) size(plan mapPlan) int {
 	}
 	if n := m.dueLen(); n > 0 {
 		size += sectionLen(n)
+	}
+	if m.Noted.OK && m.Noted.Crashes > 0 {
+		size += sectionLen(uvarintLen(uint64(m.Noted.Crashes)))
 	}
 	return size
 }
@@ -177,6 +186,9 @@ func (m Metadata) append(dst []byte, plan mapPlan) []byte {
 		for _, a := range m.Attempts {
 			dst = binary.AppendUvarint(dst, a.due())
 		}
+	}
+	if n := uint64(m.Noted.Crashes); m.Noted.OK && n > 0 {
+		dst = binary.AppendUvarint(appendHead(dst, tagCrashes, uvarintLen(n)), n)
 	}
 	binary.BigEndian.PutUint32(dst[1:], checksum(dst))
 	return dst
@@ -299,6 +311,12 @@ func (m *Metadata) section(tag uint64, body []byte) (err error) {
 			return corrupt("noted offset %d%+d", m.Base, noted)
 		}
 		m.Noted = Note{Offset: m.Base + noted, OK: true}
+	case tagCrashes:
+		crashes := r.uvarint()
+		if crashes > math.MaxInt32 {
+			return corrupt("%d crashes", crashes)
+		}
+		m.Noted.Crashes = int(crashes)
 	case tagIncarnation:
 		m.Incarnation = r.varint()
 	case tagDue:

@@ -122,14 +122,7 @@ func newClient(r serde.Registry) (*Client, error) {
 		return dial(ctx, network, address)
 	}
 	for _, url := range r.URLs {
-		opts := []sr.ClientOpt{sr.URLs(url), sr.UserAgent("sordini"), sr.HTTPClient(&http.Client{Transport: tr})}
-		switch {
-		case !r.BearerToken.IsZero():
-			opts = append(opts, sr.BearerToken(r.BearerToken.Reveal()))
-		case r.Username != "":
-			opts = append(opts, sr.BasicAuth(r.Username, r.Password.Reveal()))
-		}
-		cl, err := sr.NewClient(opts...)
+		cl, err := sr.NewClient(sr.URLs(url), sr.UserAgent("sordini"), sr.PreReq(authenticate(r)), sr.HTTPClient(&http.Client{Transport: bounded{tr}}))
 		if err != nil {
 			return nil, fmt.Errorf("schema registry: %w", err)
 		}
@@ -191,6 +184,9 @@ func (c *Client) schema(id ID, schemaContext string) func(context.Context) (*Sch
 			s, err := cl.SchemaByID(ctx, id.Number)
 			return sr.SubjectSchema{ID: id.Number, Schema: s}, err
 		})
+		if err == nil && s.Schema.Schema == "" {
+			err = &serde.RetryableError{Err: fmt.Errorf("ask the schema registry for %s: %w", id, errNoSchema)}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,11 @@ var ErrNotRegistered = errors.New("schema is not registered")
 // ErrOffline says that a schema is not in Registry.File and that there is no registry to ask.
 var ErrOffline = errors.New("not in the file of schemas, and there is no registry to ask")
 
+var (
+	errNotRegistry = errors.New("the answer has no error code, as every answer of a registry has: see whether Registry.URLs name one")
+	errNoSchema    = errors.New("the answer has no schema")
+)
+
 // UnknownError says that the registry does not know what it was asked for.
 type UnknownError struct {
 	What string // such as "schema id 17" or "subject orders-value"
@@ -51,6 +56,9 @@ func classify(what string, err error) error {
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return &serde.AccessError{Err: fmt.Errorf("the schema registry refuses %s: %w", what, err)}
+	case answer.ErrorCode == 0:
+		// A proxy in between, a wrong path, plain text sent to a port of TLS: it says nothing about what was asked for, and so nothing may die of it.
+		return &serde.RetryableError{Err: fmt.Errorf("ask the schema registry for %s: %w: %w", what, errNotRegistry, err)}
 	case code == http.StatusNotFound:
 		return &UnknownError{What: what, Err: err}
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:

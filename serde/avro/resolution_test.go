@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,13 @@ var resolutions = []resolution{
 	{"a field of the reader alone has its default", record(field("a", `"int"`)), record(field("a", `"int"`), field("b", `"string"`, `,"default":"d"`)), m("a", int32(1)), m("a", int32(1), "b", "d")},
 	{"a field of the reader alone without default", record(field("a", `"int"`)), record(field("a", `"int"`), field("b", `"string"`)), m("a", int32(1)), nil},
 	{"a default of a record", record(), record(field("b", `{"type":"record","name":"B","fields":[{"name":"x","type":"int"}]}`, `,"default":{"x":3}`)), m(), m("b", m("x", int32(3)))},
+	{"a default of every type", record(), record(field("null", `"null"`, `,"default":null`), field("boolean", `"boolean"`, `,"default":true`), field("int", `"int"`, `,"default":-1`),
+		field("long", `"long"`, `,"default":5000000000`), field("float", `"float"`, `,"default":1.5`), field("double", `"double"`, `,"default":-2.5`),
+		field("bytes", `"bytes"`, `,"default":"\u00ff\u0000"`), field("string", `"string"`, `,"default":"é"`), field("array", `{"type":"array","items":"int"}`, `,"default":[1,2]`),
+		field("map", `{"type":"map","values":"long"}`, `,"default":{"k":3}`), field("enum", enum("", "A", "B"), `,"default":"B"`),
+		field("fixed", `{"type":"fixed","name":"F","size":2}`, `,"default":"\u0001\u00fe"`), field("union", `["string","null"]`, `,"default":"s"`)), m(),
+		m("null", nil, "boolean", true, "int", int32(-1), "long", int64(5000000000), "float", float32(1.5), "double", -2.5, "bytes", []byte{255, 0}, "string", "é",
+			"array", []any{int32(1), int32(2)}, "map", m("k", int64(3)), "enum", "B", "fixed", []byte{1, 254}, "union", m("string", "s"))},
 	{"a default of a union is of its first branch", record(), record(field("b", `["null","string"]`, `,"default":null`)), m(), m("b", nil)},
 	{"a field by its alias", record(field("old", `"int"`)), record(field("new", `"long"`, `,"aliases":["old"]`)), m("old", int32(1)), m("new", int64(1))},
 	{"a record by its alias", `{"type":"record","name":"Old","fields":[{"name":"a","type":"int"}]}`, `{"type":"record","name":"New","aliases":["Old"],"fields":[{"name":"a","type":"int"}]}`, m("a", int32(1)), m("a", int32(1))},
@@ -84,6 +93,14 @@ var resolutions = []resolution{
 	{"an enum by its unqualified name", `{"type":"enum","name":"a.E","symbols":["A"]}`, `{"type":"enum","name":"b.E","symbols":["A"]}`, "A", "A"},
 	{"an enum of another name", `{"type":"enum","name":"E","symbols":["A"]}`, `{"type":"enum","name":"F","symbols":["A"]}`, "A", nil},
 
+	{"an enum by its alias", `{"type":"enum","name":"Old","symbols":["A"]}`, `{"type":"enum","name":"New","aliases":["Old"],"symbols":["A"]}`, "A", "A"},
+	{"an alias with a namespace", `{"type":"enum","name":"a.Old","symbols":["A"]}`, `{"type":"enum","name":"b.New","aliases":["a.Old"],"symbols":["A"]}`, "A", "A"},
+	{"a fixed by its alias", `{"type":"fixed","name":"Old","size":1}`, `{"type":"fixed","name":"New","aliases":["Old"],"size":1}`, []byte{7}, []byte{7}},
+	{"a record in a union by its alias", `["null",{"type":"record","name":"Old","fields":[]}]`, `["null",{"type":"record","name":"New","aliases":["Old"],"fields":[]}]`, m("Old", m()), m("New", m())},
+	{"a field inside items is added", `{"type":"array","items":` + record(field("a", `"int"`)) + `}`, `{"type":"array","items":` + record(field("b", `"int"`, `,"default":9`), field("a", `"long"`)) + `}`,
+		[]any{m("a", int32(1))}, []any{m("b", int32(9), "a", int64(1))}},
+	{"a dropped field that holds a record is skipped", record(field("gone", `{"type":"record","name":"G","fields":[{"name":"x","type":{"type":"map","values":"bytes"}}]}`), field("a", `"int"`)),
+		record(field("a", `"int"`)), m("gone", m("x", m("k", []byte("v"))), "a", int32(1)), m("a", int32(1))},
 	{"items are resolved", `{"type":"array","items":"int"}`, `{"type":"array","items":"long"}`, []any{int32(1), int32(2)}, []any{int64(1), int64(2)}},
 	{"items that do not resolve", `{"type":"array","items":"string"}`, `{"type":"array","items":"long"}`, []any{"x"}, nil},
 	{"values are resolved", `{"type":"map","values":"int"}`, `{"type":"map","values":"long"}`, m("k", int32(1)), m("k", int64(1))},
@@ -127,6 +144,26 @@ func TestResolutionIsTheSpecifications(t *testing.T) {
 			t.Errorf("%s: %v", test.rule, err)
 		case test.want != nil && !same(got, test.want):
 			t.Errorf("%s: read as %#v, want %#v", test.rule, got, test.want)
+		}
+	}
+}
+
+// TestNoPrimitiveIsPromotedButThoseOfTheSpecification has every pair.
+func TestNoPrimitiveIsPromotedButThoseOfTheSpecification(t *testing.T) {
+	promoted := map[string]string{"int": "long float double", "long": "float double", "float": "double", "string": "bytes", "bytes": "string"}
+	values := map[string]any{"null": nil, "boolean": true, "int": int32(7), "long": int64(7), "float": float32(7), "double": 7.0, "bytes": []byte("7"), "string": "7"}
+	r := brokertest.New(t).SDK().Registry
+	for from, v := range values {
+		w := bind(t, avro.Generic(avro.Text(strconv.Quote(from)), avro.Registry(registry.AutoRegister(), registry.SubjectBy(registry.Fixed(from)))), r)
+		raw, err := w.Append(t.Context(), nil, v, new(serde.Headers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for to, like := range values {
+			got, err := bind(t, avro.Generic(avro.Text(strconv.Quote(to))), r).Decode(t.Context(), raw, nil)
+			if want := from == to || slices.Contains(strings.Fields(promoted[from]), to); (err == nil) != want || want && reflect.TypeOf(got) != reflect.TypeOf(like) {
+				t.Errorf("%s read as %s: %T %v, %v", from, to, got, got, err)
+			}
 		}
 	}
 }

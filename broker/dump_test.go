@@ -41,6 +41,7 @@ func (x transactional) end(try kgo.TransactionEndTry) {
 	if err := x.client.EndTransaction(x.t.Context(), try); err != nil {
 		x.t.Fatal(err)
 	}
+	synctest.Wait() // the markers are written after the answer
 }
 
 func values(records []broker.Record, err error) string {

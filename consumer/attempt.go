@@ -27,6 +27,7 @@ type attempt struct {
 	rec     sordini.Record
 	number  int
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
+	closing bool  // the group was draining when the handler returned
 	started time.Time
 	span    *trace.SpanContext
 	doomed  error             // why it is not made
@@ -127,7 +128,7 @@ func (a *attempt) run() (err error) {
 		if a.stage != nil {
 			a.stage.Close()
 		}
-		a.ended = a.end()
+		a.ended, a.closing = a.end(), a.p.e.draining()
 		err = a.late(err)
 		a.observeEnd(err)
 	}()

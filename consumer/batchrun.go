@@ -37,9 +37,9 @@ func (a *attempt) runBatch() {
 				}
 			}
 		}
-		a.ended = a.end()
+		a.ended, a.closing = a.end(), e.draining()
 		for _, x := range a.parts {
-			x.ended = a.ended
+			x.ended, x.closing = a.ended, a.closing
 			x.answer = x.late(x.answer)
 			if err := x.answer; x.left {
 				x.observeEnd(errLeft)
@@ -245,7 +245,7 @@ func (a *attempt) tellCircuit() {
 		}
 	}
 	switch {
-	case errors.Is(a.ended, ErrRevoked), errors.Is(a.ended, ErrDraining), !done && (failed == nil || a.p.e.draining()):
+	case errors.Is(a.ended, ErrRevoked), errors.Is(a.ended, ErrDraining), !done && (failed == nil || a.closing):
 		c.abandon(a, a.over)
 	case done:
 		c.judge(a, nil, a.over)

@@ -71,7 +71,7 @@ func (a *attempt) decide(err error, now time.Time) decision {
 		return decision{fate: fateDead, class: dlt.Crash, err: err, counts: true}
 	case errors.As(err, &permanent) && !a.shared:
 		return decision{fate: fateDead, class: dlt.Permanent, err: err, counts: true}
-	case e.draining():
+	case a.closing:
 		// What the handler needs is being shut down as well. The failure may be true, but nothing shows it; the record comes again after the start.
 		return decision{fate: fateCut, err: err}
 	}

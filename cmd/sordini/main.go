@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/sordini-go/sordini/cmd/internal/brokercommand"
 )
 
 // command is one subcommand. run ends when ctx does; what it returns is printed, and the process exits with status 1.
@@ -26,13 +28,13 @@ type command struct {
 
 // commands are listed in the order in which help shows them.
 var commands = []command{
-	{"broker", "run the reference broker, for tests and laptops", runBroker},
+	{"broker", "run the reference broker, for tests and laptops", brokercommand.Run},
 	{"dlt", "look at dead letters", runDLT},
 	{"schema", "check, register and look at schemas", runSchema},
 }
 
 // errUsage says that the command line was wrong; what is wrong has been printed.
-var errUsage = errors.New("wrong usage")
+var errUsage = brokercommand.ErrUsage
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

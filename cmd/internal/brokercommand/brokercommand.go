@@ -1,15 +1,21 @@
-package main
+// Package brokercommand is the command that runs the reference broker: "sordini broker" for people, and the program of the container image, which has
+// nothing else in it.
+package brokercommand
 
 import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,8 +23,11 @@ import (
 	"github.com/sordini-go/sordini/broker"
 )
 
-// runBroker runs the reference broker until ctx ends. One line on stdout says when every listener answers.
-func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// ErrUsage says that the command line was wrong; what is wrong has been printed.
+var ErrUsage = errors.New("wrong usage")
+
+// Run runs the reference broker until ctx ends. One line on stdout says when every listener answers. args are the flags, without the command's name.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	cfg := broker.Config{Properties: map[string]string{}}
 	flags := flag.NewFlagSet("sordini broker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -81,6 +90,37 @@ func runBroker(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	fmt.Fprintln(stdout, ready)
 	<-ctx.Done()
 	return cluster.Close()
+}
+
+// Main is the whole life of a program that is nothing but this command, up to its exit status: 0, 1 after an error, 2 after a wrong command line. name is
+// what errors begin with.
+func Main(name string, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := Run(ctx, args, os.Stdout, os.Stderr)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, ErrUsage):
+		return 2
+	}
+	fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+	return 1
+}
+
+// parse reads the flags. Nothing may follow them.
+func parse(flags *flag.FlagSet, args []string) error {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return ErrUsage
+	case flags.NArg() > 0:
+		fmt.Fprintf(flags.Output(), "unexpected argument %q\n", flags.Arg(0))
+		flags.Usage()
+		return ErrUsage
+	}
+	return nil
 }
 
 // parseTopic reads name:partitions[:replication].

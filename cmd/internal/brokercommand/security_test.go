@@ -1,4 +1,4 @@
-package main
+package brokercommand
 
 import (
 	"bufio"
@@ -27,7 +27,7 @@ import (
 func process(t *testing.T, env []string, args ...string) (cmd *exec.Cmd, ready string) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
-	cmd.Env = append(append(os.Environ(), "SORDINI_TEST_RUN_MAIN=1"), env...)
+	cmd.Env = append(append(os.Environ(), runMain+"=1"), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -66,7 +66,7 @@ func TestBrokerLetsInWhoTheFlagsSay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd, ready := process(t, []string{usersVariable + "=bob:builds"}, "broker", "--listen", "127.0.0.1:0", "--brokers", "2", "--rack", "a,b",
+	cmd, ready := process(t, []string{usersVariable + "=bob:builds"}, "--listen", "127.0.0.1:0", "--brokers", "2", "--rack", "a,b",
 		"--topic", "orders:2:2", "--topic", "secrets:1", "--tls", "--tls-ca-out", ca, "--sasl-user", "alice:wonder:SCRAM-SHA-512", "--sasl-mechanism", "PLAIN",
 		"--sasl-users-file", users, "--super-user", "admin", "--acl-file", acls, "--acl", "deny User:bob ALL TOPIC or*")
 	pem, err := os.ReadFile(ca)
@@ -106,7 +106,7 @@ func TestBrokerLetsInWhoTheFlagsSay(t *testing.T) {
 }
 
 func TestBrokerStartsARegistryBesideIt(t *testing.T) {
-	cmd, ready := process(t, nil, "broker", "--listen", "127.0.0.1:0", "--registry", "127.0.0.1:0")
+	cmd, ready := process(t, nil, "--listen", "127.0.0.1:0", "--registry", "127.0.0.1:0")
 	_, address, ok := strings.Cut(ready, " registry ")
 	if !ok {
 		t.Fatalf("readiness line %q names no registry", ready)
@@ -153,8 +153,8 @@ func TestWrongSecurityFlagsAreNamed(t *testing.T) {
 		"-brokers 3 -listen 127.0.0.1:0 -property broker.id=": "broker.id",
 	} {
 		var out bytes.Buffer
-		if status := run(context.Background(), append([]string{"broker"}, strings.Fields(line)...), &out, &out); status == 0 {
-			t.Errorf("sordini broker %s: exit status 0", line)
+		if err := command(context.Background(), strings.Fields(line), &out); err == nil {
+			t.Errorf("sordini broker %s: no error", line)
 		}
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("sordini broker %s: output has no %q:\n%s", line, want, out.String())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -229,6 +230,8 @@ type codec[T any] struct {
 	opts []avro.Opt
 	w    *registry.Writer[*avro.Schema] // nil: nothing can be encoded
 	r    *registry.Reader[decoder]
+
+	values sync.Pool // of *T to encode from: twmb/avro wants an address, and that of an argument would be a new copy on the heap each time
 }
 
 // compile parses a schema of the registry.
@@ -279,7 +282,16 @@ func (c *codec[T]) Append(ctx context.Context, dst []byte, v T, h *serde.Headers
 	if err != nil {
 		return dst, err
 	}
-	if out, err = s.AppendEncode(out, &v); err != nil {
+	p, _ := c.values.Get().(*T)
+	if p == nil {
+		p = new(T)
+	}
+	*p = v
+	out, err = s.AppendEncode(out, p)
+	var zero T
+	*p = zero // holds on to nothing of the caller's
+	c.values.Put(p)
+	if err != nil {
 		return dst, err
 	}
 	return out, nil

@@ -106,7 +106,14 @@ type Reader[S any] struct {
 	kind    sr.SchemaType
 	compile func(*Schema) (S, error)
 
-	compiled memo[ID, S]
+	compiled memo[ID, *read[S]]
+	latest   atomic.Pointer[read[S]] // the last one asked for: the next record was most often written with it too
+}
+
+// read is what was made of a schema.
+type read[S any] struct {
+	id       ID
+	compiled S
 }
 
 // NewReader returns a reader of schemas of one format. compile is called once for each schema; what it fails with makes the records of that schema
@@ -129,30 +136,35 @@ func (r *Reader[S]) Begin(ctx context.Context, src []byte, h serde.Headers) (com
 	if err != nil {
 		return compiled, nil, nil, err
 	}
-	compiled, ok := r.compiled.get(id)
-	if !ok {
-		compiled, err = r.compiled.ask(ctx, id, func(ctx context.Context) (S, error) { return r.prepare(ctx, id) })
+	known := r.latest.Load()
+	if known == nil || known.id != id {
+		known, err = r.compiled.ask(ctx, id, func(ctx context.Context) (*read[S], error) { return r.prepare(ctx, id) })
+		if err != nil {
+			return compiled, payload, rest, err
+		}
+		r.latest.Store(known)
 	}
-	return compiled, payload, rest, err
+	return known.compiled, payload, rest, nil
 }
 
-func (r *Reader[S]) prepare(ctx context.Context, id ID) (compiled S, err error) {
+func (r *Reader[S]) prepare(ctx context.Context, id ID) (*read[S], error) {
 	s, err := r.client.Schema(ctx, id, contextOf(r.subject))
 	if err != nil {
-		return compiled, err
+		return nil, err
 	}
 	if s.Type != r.kind {
-		return compiled, &MismatchError{id, fmt.Errorf("it is of type %v, and this topic is read as %v", s.Type, r.kind)}
+		return nil, &MismatchError{id, fmt.Errorf("it is of type %v, and this topic is read as %v", s.Type, r.kind)}
 	}
 	if r.check {
 		if err := r.checkSubject(ctx, id); err != nil {
-			return compiled, err
+			return nil, err
 		}
 	}
-	if compiled, err = r.compile(s); err != nil {
-		return compiled, &MismatchError{id, err}
+	compiled, err := r.compile(s)
+	if err != nil {
+		return nil, &MismatchError{id, err}
 	}
-	return compiled, nil
+	return &read[S]{id, compiled}, nil
 }
 
 // checkSubject says whether a schema is registered under the subject.

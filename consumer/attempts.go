@@ -95,14 +95,14 @@ func (p *partition) recall(l *lane, now time.Time) (waits bool) {
 	return true
 }
 
-// fitting is the attempts that fit the limit beside the map: those of the records that were tried most, of the oldest where they are alike.
-func fitting(meta commitmeta.Metadata, limit int) []commitmeta.Attempt {
+// fitting is the attempts that fit the capacity, in bytes, beside the map: those of the records that were tried most, of the oldest where they are alike.
+func fitting(meta commitmeta.Metadata, capacity int) []commitmeta.Attempt {
 	if len(meta.Attempts) == 0 {
 		return nil
 	}
 	all := meta.Attempts
 	meta.Attempts = nil
-	room := commitmeta.Base64.Capacity(limit) - meta.Bytes()
+	room := capacity - meta.Bytes()
 	bare := commitmeta.Metadata{Base: meta.Base}
 	head := bare.Bytes()
 	fit := func(attempts []commitmeta.Attempt) bool {

@@ -15,9 +15,6 @@ import (
 	"github.com/sordini-go/sordini/internal/history"
 )
 
-// defaultMetadataMax is Kafka's offset.metadata.max.bytes, in UTF-16 code units whatever its name says.
-const defaultMetadataMax = 4096
-
 // commitState is what is known of a partition's commits. The partition's mutex guards it.
 type commitState struct {
 	offset  int64 // the last one that was acknowledged, -1 where there is none
@@ -27,13 +24,12 @@ type commitState struct {
 
 // snapshot is what one commit says of one partition.
 type snapshot struct {
-	p        *partition
-	log      *inboxLog // set where it is of an inbox
-	offset   int64
-	epoch    int32
-	version  uint64
-	metadata string
-	done     commitmeta.Completed
+	p       *partition
+	log     *inboxLog // set where it is of an inbox
+	offset  int64
+	epoch   int32
+	version uint64
+	encoded
 	counted  bool // it says that the partition has started
 	courtesy bool // it only takes that back
 	note     commitmeta.Note
@@ -148,7 +144,6 @@ func (e *engine) commitParts(ctx context.Context, parts []*partition, insist boo
 
 // snapshots reads what the partitions have to say, those that have nothing new left out. e.committing is held.
 func (e *engine) snapshots(parts []*partition) []*snapshot {
-	limit := int(e.metaMax.Load())
 	var snaps []*snapshot
 	for _, p := range parts {
 		p.mu.Lock()
@@ -158,23 +153,22 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 			continue
 		}
 		s := &snapshot{p: p, version: p.version}
-		s.offset, s.epoch, s.done = p.win.Ahead()
-		inboxes := p.inboxSnapshots(limit)
-		attempts, incarnation := p.attempts(s.offset), p.incarnation
-		starts, note := p.starts(s.offset)
+		offset, epoch, done := p.win.Ahead()
+		inboxes := p.inboxSnapshots()
+		attempts, incarnation := p.attempts(offset), p.incarnation
+		starts, note := p.starts(offset)
 		s.counted, s.courtesy = p.crash.counted, p.crash.courtesy
 		if to := p.target; to != nil { // it is being moved: what was over beyond the mark is not over for who is sent back
-			s.offset, s.epoch, s.done, attempts, incarnation = to.offset, -1, commitmeta.Completed{}, nil, to.incarnation
+			offset, epoch, done, attempts, incarnation = to.offset, -1, commitmeta.Completed{}, nil, to.incarnation
 			starts, note = 0, commitmeta.Note{}
 		}
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
-			TopicID: p.topic.id, Base: s.offset, LeaderEpoch: s.epoch, Completed: s.done, Attempts: attempts, Incarnation: incarnation,
+			TopicID: p.topic.id, Base: offset, LeaderEpoch: epoch, Completed: done, Attempts: attempts, Incarnation: incarnation,
 			Starts: starts, Noted: note,
 		}
-		s.note = note
-		s.metadata, s.done = encode(meta, limit)
-		s.cut = s.done.Len() != meta.Completed.Len()
+		s.offset, s.epoch, s.note = offset, epoch, note
+		s.encode(meta)
 		snaps = append(snaps, s)
 		snaps = append(snaps, inboxes...)
 	}
@@ -184,30 +178,10 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 	return snaps
 }
 
-// encode writes the metadata and returns the completion map that is in it: as much of it, from the mark on, as the limit allows. Admission slows down long
-// before that; what is left out would be handled again after a crash, and nothing worse. The map goes before the attempts: of those, what is left out starts
-// to count anew.
-func encode(meta commitmeta.Metadata, limit int) (string, commitmeta.Completed) {
-	meta.Attempts = fitting(meta, limit)
-	text, err := meta.Encode(commitmeta.Base64, limit)
-	if err == nil {
-		return text, meta.Completed
-	}
-	meta.Attempts = nil
-	var ranges []commitmeta.Range
-	for r := range meta.Completed.All() {
-		ranges = append(ranges, r)
-	}
-	for n := len(ranges) / 2; errors.Is(err, commitmeta.ErrTooLarge); n /= 2 {
-		meta.Completed = commitmeta.NewCompleted(meta.Completed.LeaderEpoch(), slices.Clone(ranges[:n])...)
-		if text, err = meta.Encode(commitmeta.Base64, limit); err == nil {
-			return text, meta.Completed
-		}
-		if n == 0 {
-			break
-		}
-	}
-	return "", commitmeta.Completed{}
+// encode writes what a snapshot says beside its offset.
+func (s *snapshot) encode(meta commitmeta.Metadata) {
+	s.encoded = s.p.e.metadata.encode(meta)
+	s.cut = s.done.Len() != meta.Completed.Len()
 }
 
 // send commits the snapshots in one request and checks the answer for every partition. again says that some were refused for a reason that passes.
@@ -228,7 +202,7 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		}
 		t := &req.Topics[len(req.Topics)-1]
 		part := kmsg.NewOffsetCommitRequestTopicPartition()
-		part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = at.partition, s.offset, s.epoch, &s.metadata
+		part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = at.partition, s.offset, s.epoch, &s.text
 		t.Partitions = append(t.Partitions, part)
 		find[at] = s
 		s.err = errNoAnswer
@@ -254,6 +228,7 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 	}
 	now := time.Now()
 	for _, s := range snaps {
+		e.metadata.learn(s.probe, s.err)
 		s.p.mu.Lock()
 		if s.log != nil {
 			if s.err == nil {
@@ -285,9 +260,6 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 			continue
 		}
 		e.stats.commitFailures.Add(1)
-		if errors.Is(s.err, kerr.OffsetMetadataTooLarge) {
-			e.metaMax.Store(max(minMetadataMax, e.metaMax.Load()/2))
-		}
 		again = again || passes(s.err)
 		if err == nil {
 			err = fmt.Errorf("commit %s at %d: %w", s.place(), s.offset, s.err)
@@ -306,9 +278,6 @@ func (e *engine) membership() membership {
 	id, generation := e.cl.GroupMetadata()
 	return membership{id, generation}
 }
-
-// minMetadataMax is where learning the limit stops: what is smaller holds no map.
-const minMetadataMax = 64
 
 // errNoAnswer says that the broker's answer leaves a partition out.
 var errNoAnswer = errors.New("the broker's answer does not mention the partition")

@@ -54,7 +54,7 @@ type engine struct {
 	urgent     chan struct{} // and that something waits for it
 	growth     chan struct{} // tells the grow loop that a partition has no companions
 	committing chan struct{} // held, by what is in it, while a commit is out: an older one is never sent after a newer one
-	metaMax    atomic.Int64
+	metadata   metaLimit
 	owns       atomic.Int64 // how many partitions the member owns
 
 	steering sync.Mutex // what the client may fetch is being changed
@@ -87,7 +87,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 	e.due = newDueQueue(func(l *lane) { l.p.wake(l) })
 	e.floods.due = e.due
 	e.tx = newTransactions(e)
-	e.metaMax.Store(defaultMetadataMax)
+	e.metadata.most.Store(defaultMetadataMax)
 	e.bodies.most = int64(max(1, g.cfg.maxRecords/shareOfBound))
 	return e
 }

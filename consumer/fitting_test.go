@@ -21,7 +21,9 @@ func TestAttemptsGiveWayToTheMap(t *testing.T) {
 		meta.Attempts = append(meta.Attempts, commitmeta.Attempt{Offset: int64(1 + 50*i), Attempts: 1 + i%5, FirstFailed: now.Add(time.Duration(i) * time.Second), Due: now.Add(time.Hour)})
 	}
 	const limit = 4096
-	text, kept := encode(meta, limit)
+	l := limitOf(limit, countsBytes)
+	wrote := l.encode(meta)
+	text, kept := wrote.text, wrote.done
 	m, err := commitmeta.Decode(text)
 	if err != nil || !kept.Equal(meta.Completed) || !m.Completed.Equal(meta.Completed) {
 		t.Fatalf("the map was cut to %d of %d offsets for the attempts, %v", m.Completed.Len(), meta.Completed.Len(), err)

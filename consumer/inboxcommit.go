@@ -10,15 +10,16 @@ import (
 // source before, or when, its copy is.
 
 // inboxSnapshots reads what the partition's inboxes have to say. p.mu is held.
-func (p *partition) inboxSnapshots(limit int) (snaps []*snapshot) {
+func (p *partition) inboxSnapshots() (snaps []*snapshot) {
 	for _, x := range p.logs {
 		if x.ix == nil {
 			continue
 		}
 		s := &snapshot{p: p, log: x, version: p.version, epoch: -1}
-		s.offset, s.done = x.ix.Ahead()
-		s.metadata, s.done = encode(commitmeta.Metadata{TopicID: x.id, Base: s.offset, LeaderEpoch: -1, Completed: s.done}, limit)
-		if len(s.metadata) > limit/2 || s.metadata == "" {
+		meta := commitmeta.Metadata{TopicID: x.id, LeaderEpoch: -1}
+		meta.Base, meta.Completed = x.ix.Ahead()
+		s.offset = meta.Base
+		if s.encode(meta); meta.Bytes() > p.e.metadata.capacity()/2 {
 			x.tight = true
 			p.e.loadSoon()
 		}

@@ -115,7 +115,7 @@ func (e *engine) learn(ctx context.Context) {
 		return
 	}
 	if n, ok := cfg.Int("offset.metadata.max.bytes"); ok && n >= minMetadataMax {
-		e.metaMax.Store(n)
+		e.metadata.most.Store(n)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
 	"github.com/sordini-go/sordini/serde"
 )
 
@@ -20,7 +19,7 @@ func (p *partition) room(offset int64) bool {
 	if span <= minSafeSpan {
 		return true
 	}
-	bits := mapBits(int(p.e.metaMax.Load()))
+	bits := mapBits(p.e.metadata.capacity())
 	if span <= bits { // even as a bitmap
 		return true
 	}
@@ -40,9 +39,9 @@ const (
 	metaHead    = 96  // what the metadata holds beside the map, in bytes
 )
 
-// mapBits is how many bits the limit leaves for the completion map.
-func mapBits(limit int) int64 {
-	return int64(max(0, commitmeta.Base64.Capacity(limit)-metaHead)) * 8
+// mapBits is how many bits a capacity of metadata, in bytes, leaves for the completion map.
+func mapBits(capacity int) int64 {
+	return int64(max(0, capacity-metaHead)) * 8
 }
 
 // worstMap is how many bits the map over span offsets takes at most when n of them were in flight and any of those have ended. It is what a code near the entropy

@@ -329,23 +329,21 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 	offsets := make([]*txn.Offset, len(snaps))
 	for i, s := range snaps {
 		if s.cut {
-			return nil, fmt.Errorf("commit metadata of %v: the completion map does not fit the broker's limit of %d; the transaction waits until it does", tp{s.p.topic.name, s.p.id}, x.e.metaMax.Load())
+			return nil, fmt.Errorf("commit metadata of %v: the completion map does not fit the broker's limit of %d; the transaction waits until it does", s.place(), x.e.metadata.most.Load())
 		}
 		offsets[i] = &txn.Offset{
-			Topic: s.place().topic, TopicID: s.topicID(), Partition: s.place().partition, Offset: s.offset, LeaderEpoch: s.epoch, Metadata: s.metadata,
+			Topic: s.place().topic, TopicID: s.topicID(), Partition: s.place().partition, Offset: s.offset, LeaderEpoch: s.epoch, Metadata: s.text,
 		}
 		x.e.record(func() history.Event { ev := s.event(history.CommitStart)(); ev.Tx = name; return ev })
 	}
 	err := x.client.Offsets(ctx, txn.Group{Name: x.e.g.name, Member: m.id, Instance: x.e.g.cfg.instanceID(), Generation: m.generation}, offsets)
 	now := time.Now()
 	for i, s := range snaps {
-		if s.err = cmp.Or(offsets[i].Err, err); s.err == nil {
+		s.err = cmp.Or(offsets[i].Err, err)
+		if x.e.metadata.learn(s.probe, s.err); s.err == nil {
 			continue
 		}
 		x.e.stats.commitFailures.Add(1)
-		if errors.Is(s.err, kerr.OffsetMetadataTooLarge) {
-			x.e.metaMax.Store(max(minMetadataMax, x.e.metaMax.Load()/2))
-		}
 		s.p.mu.Lock()
 		if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
 			s.p.commits.failing = now
@@ -531,7 +529,7 @@ func (x *transactions) findOut(ctx context.Context) error {
 	}
 	x.doubt = nil
 	for at, s := range mine {
-		if c := now[at]; c.offset == s.offset && c.metadata == s.metadata {
+		if c := now[at]; c.offset == s.offset && c.metadata == s.text {
 			x.committed(d.batch, d.snaps, d.name)
 			return nil
 		}

@@ -196,6 +196,8 @@ func goldenCases() []goldenCase {
 		}}, nil},
 		{"culprit", "1007 is about to be handled alone, and has ended the process once so", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5,
 			Starts: 5, Noted: Note{Offset: 1007, OK: true, Crashes: 1}}, nil},
+		{"padded", "a commit that is to show what its broker's limit counts: section 10 has no meaning", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},
+			[]byte{10, 3, 0, 0, 0}},
 		{"later", "written by a later release: sections 7 and 1000 are skipped", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},
 			[]byte{7, 3, 1, 2, 3, 0xe8, 0x07, 0}},
 	}

@@ -26,6 +26,8 @@ type Metadata struct {
 	Starts int
 	// Noted is the record that was about to be handled, alone, when the commit was made: the culprit if the process died of it.
 	Noted Note
+	// Padding is how many bytes without meaning are written at the end, so that a commit shows what its broker's limit counts. Decode drops them.
+	Padding int
 	// Incarnation is the upper part of the fence (m.Fence): a time in a unit that the runner chooses, kept from assignment to assignment.
 	Incarnation int64
 }
@@ -71,8 +73,9 @@ const (
 	tagNoted       = 5 // varint offset beyond the base
 	tagIncarnation = 6 // varint
 	// 7 is taken: a golden file has it as the tag of a section that nobody knows.
-	tagCrashes = 9 // uvarint: of the noted record, where there were any
-	tagDue     = 8 // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
+	tagCrashes = 9  // uvarint: of the noted record, where there were any
+	tagPadding = 10 // zeros, which nobody reads
+	tagDue     = 8  // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -124,6 +127,9 @@ func (m Metadata) validate() error {
 	if m.Noted.Crashes < 0 || m.Noted.Crashes > math.MaxInt32 {
 		return invalid("%d crashes", m.Noted.Crashes)
 	}
+	if m.Padding < 0 {
+		return invalid("%d bytes of padding", m.Padding)
+	}
 	if m.Noted.OK && m.Noted.Offset < 0 {
 		return invalid("noted offset %d", m.Noted.Offset)
 	}
@@ -153,6 +159,9 @@ func (m Metadata) size(plan mapPlan) int {
 	}
 	if m.Noted.OK && m.Noted.Crashes > 0 {
 		size += sectionLen(uvarintLen(uint64(m.Noted.Crashes)))
+	}
+	if m.Padding > 0 {
+		size += sectionLen(m.Padding)
 	}
 	return size
 }
@@ -189,6 +198,9 @@ func (m Metadata) append(dst []byte, plan mapPlan) []byte {
 	}
 	if n := uint64(m.Noted.Crashes); m.Noted.OK && n > 0 {
 		dst = binary.AppendUvarint(appendHead(dst, tagCrashes, uvarintLen(n)), n)
+	}
+	if m.Padding > 0 {
+		dst = append(appendHead(dst, tagPadding, m.Padding), make([]byte, m.Padding)...)
 	}
 	binary.BigEndian.PutUint32(dst[1:], checksum(dst))
 	return dst

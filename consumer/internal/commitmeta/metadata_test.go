@@ -80,6 +80,25 @@ func TestWhatIsEncodedIsDecoded(t *testing.T) {
 	}
 }
 
+// Padding takes room in the text and says nothing.
+func TestPaddingIsDropped(t *testing.T) {
+	m := Metadata{Base: 7, LeaderEpoch: -1, Starts: 2, Incarnation: 9}
+	padded := m
+	padded.Padding = 300
+	for _, enc := range encodings {
+		s, err := padded.Encode(enc, math.MaxInt)
+		if err != nil || len(s) < 300 || enc.Units(padded.Bytes()) != len(utf16.Encode([]rune(s))) {
+			t.Fatalf("%v: %d bytes for %d of padding, %v", enc, len(s), padded.Padding, err)
+		}
+		if got, err := Decode(s); err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("%v: reads as %+v, %v", enc, got, err)
+		}
+	}
+	if _, err := (Metadata{Padding: -1}).Encode(Base64, 4096); !errors.Is(err, ErrInvalid) {
+		t.Errorf("less than no padding: %v", err)
+	}
+}
+
 func TestTooLargeSaysNeededAndLimit(t *testing.T) {
 	m := Metadata{Base: 1}
 	for _, enc := range encodings {

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -204,9 +203,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	p := e.own(topic, at.partition, start, meta, generation)
 	p.end.Store(log.end)
 	p.commits.offset = c.offset
-	if why != nil {
-		e.log.Warn("commit metadata is ignored", "partition", at.String(), "committed", c.offset, "resume", start.offset, "reason", why)
-	}
+	e.disbelieved(at, c, start, why)
 	e.stats.assigned.Add(1)
 	e.record(func() history.Event {
 		ev := history.Event{Kind: history.Assigned, Topic: at.topic, Partition: at.partition, Offset: start.offset, Fence: p.fence}
@@ -258,32 +255,6 @@ func (e *engine) own(topic *topicPlan, id int32, start position, meta commitmeta
 	p.lastEnd = p.markMoved // nothing of it is late yet
 	p.changed()             // so that the position of a new group and the fence are committed before they matter
 	return p
-}
-
-// resume decides where a partition goes on and what of the commit's metadata is believed. why says why metadata that was there is not.
-func (e *engine) resume(topic *topicPlan, c committed, log span) (start position, meta commitmeta.Metadata, why error) {
-	now := time.Now().UnixMilli()
-	if c.offset < 0 {
-		return position{log.first, -1}, commitmeta.Metadata{Incarnation: now}, nil
-	}
-	start = position{c.offset, c.epoch}
-	meta, err := commitmeta.Decode(c.metadata)
-	if err == nil {
-		err = meta.Matches(topic.id, c.offset, c.epoch)
-	}
-	switch {
-	case err == nil && meta.Incarnation > 0:
-		return start, meta, nil
-	case err == nil:
-		meta.Incarnation = now
-		return start, meta, nil
-	case errors.Is(err, commitmeta.ErrTopicRecreated):
-		// The offset belongs to a topic that is gone. What the new one holds below it would never be handled.
-		start = position{log.start, -1}
-	case errors.Is(err, commitmeta.ErrEmpty):
-		err = nil // a tool or another client committed: nothing is wrong with that
-	}
-	return start, commitmeta.Metadata{Incarnation: max(now, meta.Incarnation+1)}, err
 }
 
 // fence is m.Fence: the incarnation (milliseconds since 1970, of the first ownership after the group's offsets came into being), then the group's
@@ -384,6 +355,7 @@ func (e *engine) give(parts []*partition) {
 	e.mu.Unlock()
 	e.reader.leave(parts)
 	for _, p := range parts {
+		e.resolve("metadata " + tp{p.topic.name, p.id}.String())
 		e.steer(tp{p.topic.name, p.id}) // the client's pause would outlast the ownership
 	}
 }

@@ -30,30 +30,31 @@ func (o handlerOption) applyHandler(c *handlerConfig) { o(c) }
 
 // config is a group's configuration, defaults applied by newConfig and checked by check.
 type config struct {
-	concurrency     int
-	drainTimeout    time.Duration
-	maxRecords      int
-	maxBytes        int64
-	commitInterval  time.Duration // 0: the default
-	instance        string        // of transactions
-	protocol        GroupProtocol
-	static, rack    string
-	start           Start
-	otherTypes      OtherTypesPolicy
-	format          dlt.Format
-	deadLetters     bool
-	noDeadLetters   string
-	middleware      []sordini.AttemptMiddleware
-	batchChosen     bool
-	batchMiddleware []sordini.BatchMiddleware
-	noDefaults      bool
-	telemetry       Telemetry
-	logger          *slog.Logger
-	recorder        history.Recorder
-	healthyPaused   bool
-	showKey         func(key []byte) string
-	handler         handlerConfig
-	errs            []error
+	concurrency      int
+	drainTimeout     time.Duration
+	maxRecords       int
+	maxBytes         int64
+	commitInterval   time.Duration // 0: the default
+	instance         string        // of transactions
+	protocol         GroupProtocol
+	static, rack     string
+	start            Start
+	otherTypes       OtherTypesPolicy
+	format           dlt.Format
+	deadLetters      bool
+	noDeadLetters    string
+	middleware       []sordini.AttemptMiddleware
+	batchChosen      bool
+	batchMiddleware  []sordini.BatchMiddleware
+	noDefaults       bool
+	telemetry        Telemetry
+	logger           *slog.Logger
+	recorder         history.Recorder
+	healthyPaused    bool
+	parallelConsumer bool // what it left in commits is believed
+	showKey          func(key []byte) string
+	handler          handlerConfig
+	errs             []error
 }
 
 // handlerConfig is what one handler may set for itself.

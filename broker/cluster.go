@@ -31,6 +31,11 @@ type Config struct {
 	// Listen is the address of the first broker, default "127.0.0.1:0". With port 0 every broker takes a free port; otherwise further brokers take
 	// the following ports.
 	Listen string
+	// Advertise is what clients are told to reach the brokers at, "host:port" for each in the order of their ids; for one alone, further brokers have the
+	// following ports. Default: where they listen. It is for brokers behind a port mapping or another name: a container's, a tunnel's.
+	Advertise []string
+	// Listeners are further addresses at which every broker takes connections. Default: none.
+	Listeners []Listener
 	// Network is where the brokers listen. Default: TCP.
 	Network *Network
 	// Topics are created before Start returns.
@@ -197,13 +202,9 @@ func Start(cfg Config) (*Cluster, error) {
 }
 
 func (c *Cluster) start(cfg Config) error {
-	host, port, err := net.SplitHostPort(cfg.Listen)
+	endpoints, err := newEndpoints(cfg, c.security.protocol())
 	if err != nil {
-		return fmt.Errorf("listen address %q: %w", cfg.Listen, err)
-	}
-	first, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || first != 0 && first+uint64(cfg.Brokers)-1 > 65535 {
-		return fmt.Errorf("listen address %q: the port must be a number that leaves room for %d brokers", cfg.Listen, cfg.Brokers)
+		return err
 	}
 	for i := range cfg.Brokers {
 		n := newNode(c, int32(i+1))
@@ -211,11 +212,8 @@ func (c *Cluster) start(cfg Config) error {
 		if i < len(cfg.Racks) {
 			n.rack = cfg.Racks[i]
 		}
-		p := first
-		if p != 0 {
-			p += uint64(i)
-		}
-		if err := n.listen(net.JoinHostPort(host, strconv.FormatUint(p, 10))); err != nil {
+		n.endpoints = endpoints[i]
+		if err := n.listen(); err != nil {
 			return err
 		}
 		n.active.Store(true)
@@ -246,11 +244,21 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Addrs returns the brokers' addresses in the order of their node ids, also of those that were killed.
+// Addrs returns the addresses at which this process reaches the brokers, in the order of their node ids, also of those that were killed.
 func (c *Cluster) Addrs() []string {
 	addrs := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
 		addrs[i] = n.addr()
+	}
+	return addrs
+}
+
+// Advertised returns the addresses that clients are told who came through the first listener, in the order of the brokers' ids: those of [Cluster.Addrs]
+// unless [Config.Advertise] has others.
+func (c *Cluster) Advertised() []string {
+	addrs := make([]string, len(c.nodes))
+	for i, n := range c.nodes {
+		addrs[i] = n.endpoints[0].advertised()
 	}
 	return addrs
 }

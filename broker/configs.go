@@ -45,8 +45,9 @@ func (n *node) property() settings.Broker { return *n.settings.Load() }
 
 // static returns what the broker was started with of its own.
 func (n *node) static() map[string]string {
-	id, addr := strconv.Itoa(int(n.id)), n.cluster.security.protocol()+"://"+n.addr()
-	own := map[string]string{"node.id": id, "broker.id": id, "listeners": addr, "advertised.listeners": addr, "process.roles": "broker,controller"}
+	id := strconv.Itoa(int(n.id))
+	own := map[string]string{"node.id": id, "broker.id": id, "process.roles": "broker,controller"}
+	maps.Copy(own, n.listenerSettings())
 	maps.Copy(own, n.cluster.secured())
 	return own
 }

@@ -19,13 +19,14 @@ import (
 
 // conn is one client's connection to one broker. Its goroutine handles one request at a time.
 type conn struct {
-	node *node
-	id   uint64
-	nc   net.Conn // TLS, where the listener speaks it
-	raw  net.Conn // what nc is on top of
-	host string   // the client's, as Kafka writes it in groups: "/127.0.0.1"
-	done chan struct{}
-	once sync.Once
+	node     *node
+	id       uint64
+	listener int      // that it came through
+	nc       net.Conn // TLS, where the listener speaks it
+	raw      net.Conn // what nc is on top of
+	host     string   // the client's, as Kafka writes it in groups: "/127.0.0.1"
+	done     chan struct{}
+	once     sync.Once
 
 	principal string // who the client is, as ACLs name it: "User:alice"
 	auth      authentication

@@ -11,13 +11,16 @@ import (
 
 // awaitRoom blocks while the broker has as many connections as it may have (max.connections): clients then wait in the listener's backlog. It reports
 // false when the listener is not the broker's any more.
-func (n *node) awaitRoom(l net.Listener) bool {
-	for {
+func (n *node) awaitRoom(i int, l net.Listener) bool {
+	for waited := false; ; waited = true {
 		limit := n.cluster.property().Int("max.connections")
 		n.mu.Lock()
-		current, room := n.listener == l, len(n.conns) < limit
+		current, room := n.hasLocked(i, l), len(n.conns) < limit
 		n.mu.Unlock()
 		if !current || room {
+			if waited {
+				n.connectionGone() // another listener may be waiting too, and two connections may have left one word
+			}
 			return current
 		}
 		<-n.freed

@@ -174,7 +174,8 @@ func handleFindCoordinator(r *request) answer {
 		resp.NodeID, resp.Port = -1, -1
 		if n != nil {
 			resp.ErrorMessage = kmsg.StringPtr("NONE") // as Kafka does
-			resp.NodeID, resp.Host, resp.Port = n.id, n.host, n.port
+			e := r.endpoint(n)
+			resp.NodeID, resp.Host, resp.Port = n.id, e.host, e.port
 		}
 		return answer{resp: resp}
 	}
@@ -187,7 +188,8 @@ func handleFindCoordinator(r *request) answer {
 			co.ErrorMessage = new(string) // as Kafka does
 		}
 		if n != nil {
-			co.NodeID, co.Host, co.Port = n.id, n.host, n.port
+			e := r.endpoint(n)
+			co.NodeID, co.Host, co.Port = n.id, e.host, e.port
 		}
 		resp.Coordinators = append(resp.Coordinators, co)
 	}

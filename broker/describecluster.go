@@ -30,7 +30,8 @@ func handleDescribeCluster(r *request) answer {
 			continue
 		}
 		b := kmsg.NewDescribeClusterResponseBroker()
-		b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
+		e := r.endpoint(n)
+		b.NodeID, b.Host, b.Port, b.Rack = n.id, e.host, e.port, n.rackOrNil()
 		b.IsFenced = !n.isAlive()
 		resp.Brokers = append(resp.Brokers, b)
 	}

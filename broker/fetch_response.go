@@ -19,6 +19,7 @@ type fetchResponse struct {
 	throttle int32 // milliseconds
 	topics   []fetchTopic
 	nodes    []*node
+	listener int // whose addresses of the nodes are told
 }
 
 type fetchTopic struct {
@@ -61,7 +62,7 @@ func (resp *fetchResponse) add(p *fetchPartition) {
 
 // respond groups what was read by topic.
 func (f *fetch) respond(r *request) *fetchResponse {
-	resp := &fetchResponse{version: f.version}
+	resp := &fetchResponse{version: f.version, listener: r.conn.listener}
 	if f.session != nil {
 		resp.session = f.session.id
 	}
@@ -218,8 +219,8 @@ func (resp *fetchResponse) appendTo(w *pieceWriter) {
 	endpoints.length(len(resp.nodes))
 	for _, n := range resp.nodes {
 		endpoints.int32(n.id)
-		endpoints.string(n.host)
-		endpoints.int32(n.port)
+		endpoints.string(n.endpoints[resp.listener].host)
+		endpoints.int32(n.endpoints[resp.listener].port)
 		endpoints.rack(n.rack)
 		endpoints.noTags()
 	}

@@ -16,7 +16,7 @@ import (
 func TestFetchResponseIsWhatTheCodecReads(t *testing.T) {
 	batches := []records.Batch{bytes.Repeat([]byte{1}, 70), bytes.Repeat([]byte{2}, 90)}
 	for version := int16(4); version <= 18; version++ {
-		resp := &fetchResponse{version: version, session: 7, nodes: []*node{{id: 2, host: "other", port: 9092}}, topics: []fetchTopic{
+		resp := &fetchResponse{version: version, session: 7, listener: 1, nodes: []*node{{id: 2, endpoints: []endpoint{{}, {host: "other", port: 9092}}}}, topics: []fetchTopic{
 			{name: "orders", id: topicID{1}, parts: []*fetchPartition{
 				{index: 0, batches: batches, bytes: 160, result: fetchResult{highWatermark: 9, stable: 8, start: 1}},
 				{index: 1, result: fetchResult{code: 6, highWatermark: -1, stable: -1, start: -1}, hinted: true, hint: leadership{leader: 2, epoch: 5}},

@@ -17,7 +17,8 @@ func handleMetadata(r *request) answer {
 	c := r.node.cluster
 	for _, n := range c.liveNodes() {
 		b := kmsg.NewMetadataResponseBroker()
-		b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
+		e := r.endpoint(n)
+		b.NodeID, b.Host, b.Port, b.Rack = n.id, e.host, e.port, n.rackOrNil()
 		resp.Brokers = append(resp.Brokers, b)
 	}
 	resp.ControllerID = c.controllerID()

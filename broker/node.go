@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -14,11 +13,10 @@ import (
 
 // node is one broker of the cluster.
 type node struct {
-	id      int32
-	cluster *Cluster
-	host    string // as advertised
-	port    int32
-	rack    string // "": none
+	id        int32
+	cluster   *Cluster
+	endpoints []endpoint // by listener; they stay as they are once the broker has listened
+	rack      string     // "": none
 
 	// What a partition asks for with its lock held. The process runs, and is not paused; the controller counts it in; it is about to stop; its followers
 	// are to fetch nothing; it has been unregistered.
@@ -32,15 +30,15 @@ type node struct {
 	disk     disk
 	skew     atomic.Int64 // what the broker's clock is ahead by, nanoseconds
 
-	mu       sync.Mutex // guards what follows
-	listener net.Listener
-	conns    map[*conn]struct{}
-	alive    bool          // it has a process, if a paused one
-	starts   int           // how many it has had
-	clean    bool          // the last one ended in order
-	resumed  chan struct{} // closed while the broker runs; open while it is paused
-	nextConn uint64
-	freed    chan struct{} // has room for one word that a connection has ended, or the broker
+	mu        sync.Mutex     // guards what follows
+	listeners []net.Listener // by listener; none while the broker is down
+	conns     map[*conn]struct{}
+	alive     bool          // it has a process, if a paused one
+	starts    int           // how many it has had
+	clean     bool          // the last one ended in order
+	resumed   chan struct{} // closed while the broker runs; open while it is paused
+	nextConn  uint64
+	freed     chan struct{} // has room for one word that a connection has ended, or the broker
 }
 
 func newNode(c *Cluster, id int32) *node {
@@ -51,71 +49,68 @@ func newNode(c *Cluster, id int32) *node {
 	return n
 }
 
-// listen opens the broker's listener; serve begins to accept.
-func (n *node) listen(addr string) (err error) {
-	var l net.Listener
-	if n.cluster.network != nil {
-		l, err = n.cluster.network.Listen(addr)
-	} else {
-		l, err = net.Listen("tcp", addr)
-	}
-	if err != nil {
-		return fmt.Errorf("broker %d: %w", n.id, err)
-	}
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		l.Close()
-		return fmt.Errorf("broker %d: address %s: %w", n.id, l.Addr(), err)
-	}
-	p, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		l.Close()
-		return fmt.Errorf("broker %d: address %s: %w", n.id, l.Addr(), err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1" // nobody can connect to a wildcard
+// listen opens the broker's listeners, where it had them before when it starts again; serve begins to accept.
+func (n *node) listen() error {
+	listeners := make([]net.Listener, 0, len(n.endpoints))
+	for i := range n.endpoints {
+		l, err := n.endpoints[i].listen(n.cluster)
+		if err != nil {
+			for _, open := range listeners {
+				open.Close()
+			}
+			return fmt.Errorf("broker %d: %w", n.id, err)
+		}
+		listeners = append(listeners, l)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.port == 0 { // it is where it was before when it starts again, and others read that without the lock
-		n.host, n.port = host, int32(p)
-	}
-	n.listener, n.alive = l, true
+	n.listeners, n.alive = listeners, true
 	n.starts++
 	n.running.Store(true)
 	return nil
 }
 
-func (n *node) addr() string { return net.JoinHostPort(n.host, strconv.Itoa(int(n.port))) }
+// addr is where this process reaches the broker.
+func (n *node) addr() string { return n.endpoints[0].local }
 
-// serve accepts connections until the listener is closed.
+// serve accepts connections until the listeners are closed.
 func (n *node) serve() {
 	n.mu.Lock()
-	l := n.listener
+	listeners := n.listeners
 	n.mu.Unlock()
-	n.cluster.wg.Go(func() {
-		for n.awaitRoom(l) {
-			nc, err := l.Accept()
-			if err != nil {
-				if !errors.Is(err, net.ErrClosed) {
-					n.cluster.log.Error("accept failed, broker takes no more connections", "broker", n.id, "error", err)
-				}
-				return
+	for i, l := range listeners {
+		n.cluster.wg.Go(func() { n.accept(i, l) })
+	}
+}
+
+// accept accepts connections of one listener.
+func (n *node) accept(i int, l net.Listener) {
+	for n.awaitRoom(i, l) {
+		nc, err := l.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				n.cluster.log.Error("accept failed, broker takes no more connections", "broker", n.id, "listener", n.endpoints[i].name, "error", err)
 			}
-			if !n.pace() {
-				nc.Close()
-				return
-			}
-			n.start(nc, l)
+			return
 		}
-	})
+		if !n.pace() {
+			nc.Close()
+			return
+		}
+		n.start(nc, i, l)
+	}
+}
+
+// hasLocked says whether a listener is the broker's, and not one of a life before.
+func (n *node) hasLocked(i int, l net.Listener) bool {
+	return i < len(n.listeners) && n.listeners[i] == l
 }
 
 // start serves a connection, unless the broker has stopped since it was accepted.
-func (n *node) start(nc net.Conn, l net.Listener) {
+func (n *node) start(nc net.Conn, i int, l net.Listener) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.listener != l {
+	if !n.hasLocked(i, l) {
 		nc.Close()
 		return
 	}
@@ -125,6 +120,7 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 	}
 	n.nextConn++
 	c := newConn(n, nc, n.nextConn)
+	c.listener = i
 	if limit, tooMany := n.tooManyLocked(c.ip(), n.cluster.property()); tooMany {
 		n.cluster.log.Info("connection refused", "broker", n.id, "remote", nc.RemoteAddr(), "max.connections.per.ip", limit)
 		nc.Close()
@@ -147,7 +143,7 @@ func (n *node) start(nc net.Conn, l net.Listener) {
 	})
 }
 
-// stop closes the listener and every connection. It does not wait. clean says whether the broker ends in order. It reports whether it ran.
+// stop closes the listeners and every connection. It does not wait. clean says whether the broker ends in order. It reports whether it ran.
 func (n *node) stop(clean bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -159,11 +155,11 @@ func (n *node) stop(clean bool) bool {
 	}
 	n.resumeLocked()
 	n.sessions.clear()
-	if n.listener != nil {
-		n.listener.Close()
-		n.listener = nil
-		n.connectionGone()
+	for _, l := range n.listeners {
+		l.Close()
 	}
+	n.listeners = nil
+	n.connectionGone()
 	for c := range n.conns {
 		c.close()
 	}

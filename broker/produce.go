@@ -50,7 +50,7 @@ func handleProduce(r *request) answer {
 			}
 			if req.Version >= 10 && p.ErrorCode == kerr.NotLeaderForPartition.Code { // the first version with hints
 				r.hintLeader(part, &p.CurrentLeader.LeaderID, &p.CurrentLeader.LeaderEpoch, func(n *node) {
-					resp.Brokers = appendNode(resp.Brokers, n)
+					resp.Brokers = r.appendNode(resp.Brokers, n)
 				})
 			}
 		}
@@ -293,13 +293,14 @@ func (r *request) hintLeader(part *partition, id, epoch *int32, endpoint func(*n
 }
 
 // appendNode adds a broker's endpoint, once.
-func appendNode(bs []kmsg.ProduceResponseBroker, n *node) []kmsg.ProduceResponseBroker {
+func (r *request) appendNode(bs []kmsg.ProduceResponseBroker, n *node) []kmsg.ProduceResponseBroker {
 	for i := range bs {
 		if bs[i].NodeID == n.id {
 			return bs
 		}
 	}
 	b := kmsg.NewProduceResponseBroker()
-	b.NodeID, b.Host, b.Port, b.Rack = n.id, n.host, n.port, n.rackOrNil()
+	e := r.endpoint(n)
+	b.NodeID, b.Host, b.Port, b.Rack = n.id, e.host, e.port, n.rackOrNil()
 	return append(bs, b)
 }

@@ -45,7 +45,7 @@ func handleDescribeQuorum(r *request) answer {
 	for _, n := range c.nodes {
 		d := kmsg.NewDescribeQuorumResponseNode()
 		l := kmsg.NewDescribeQuorumResponseNodeListener()
-		d.NodeID, l.Name, l.Host, l.Port = n.id, "CONTROLLER", n.host, uint16(n.port)
+		d.NodeID, l.Name, l.Host, l.Port = n.id, "CONTROLLER", n.endpoints[0].host, uint16(n.endpoints[0].port)
 		d.Listeners = append(d.Listeners, l)
 		resp.Nodes = append(resp.Nodes, d)
 	}

@@ -2,8 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 
 	"github.com/sordini-go/sordini/broker/internal/storage"
 )
@@ -122,7 +120,7 @@ func (c *Cluster) StartBroker(id int32, opts ...StartOption) (err error) {
 	n.stopping.Store(false)
 	n.disk.failed.Store(false)
 	lost := !n.endedInOrder() || s.loseAll || s.loseTail
-	if err = n.listen(net.JoinHostPort(n.host, strconv.Itoa(int(n.port)))); err != nil {
+	if err = n.listen(); err != nil {
 		return fmt.Errorf("start broker: %w", err)
 	}
 	c.brokerCameLocked(id, lost)

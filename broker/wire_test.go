@@ -26,7 +26,12 @@ type wire struct {
 // dial connects to the broker with this node id.
 func dial(t *testing.T, cluster *broker.Cluster, node int) *wire {
 	t.Helper()
-	conn, err := cluster.Dial(t.Context(), "tcp", cluster.Addrs()[node-1])
+	return dialAddress(t, cluster, cluster.Addrs()[node-1])
+}
+
+func dialAddress(t *testing.T, cluster *broker.Cluster, address string) *wire {
+	t.Helper()
+	conn, err := cluster.Dial(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

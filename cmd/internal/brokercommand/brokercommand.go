@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -26,16 +27,35 @@ import (
 // ErrUsage says that the command line was wrong; what is wrong has been printed.
 var ErrUsage = errors.New("wrong usage")
 
-// Run runs the reference broker until ctx ends. One line on stdout says when every listener answers. args are the flags, without the command's name.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	cfg := broker.Config{Properties: map[string]string{}}
-	flags := flag.NewFlagSet("sordini broker", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:9092", "`address` of the first broker; further brokers take the following ports, port 0 takes free ones")
-	flags.IntVar(&cfg.Brokers, "brokers", 1, "how `many` brokers the cluster has")
+// options are what the flags say.
+type options struct {
+	cfg           broker.Config
+	security      securityFlags
+	advertiseFile string
+	noAutoCreate  bool
+	registry      string
+	health        string
+	kafka         bool
+	verbose       bool
+}
+
+func (o *options) add(flags *flag.FlagSet) {
+	o.cfg.Properties = map[string]string{}
+	flags.StringVar(&o.cfg.Listen, "listen", "127.0.0.1:9092", "`address` of the first broker; further brokers take the following ports, port 0 takes free ones")
+	flags.Func("advertise", "`addresses` that clients are told, separated by commas, one for each broker; for one alone, further brokers have the following ports", func(s string) error {
+		o.cfg.Advertise = strings.Split(s, ",")
+		return nil
+	})
+	flags.StringVar(&o.advertiseFile, "advertise-file", "", "wait for this `file`, and advertise what its only line says as -advertise would: for who learns of a mapped port late")
+	flags.Func("listener", "a further listener, `NAME://address[=advertised,...]`, for clients that reach the brokers another way; may be repeated", func(s string) error {
+		l, err := parseListener(s)
+		o.cfg.Listeners = append(o.cfg.Listeners, l)
+		return err
+	})
+	flags.IntVar(&o.cfg.Brokers, "brokers", 1, "how `many` brokers the cluster has")
 	flags.Func("topic", "create a topic, `name:partitions[:replication]`; may be repeated", func(s string) error {
 		t, err := parseTopic(s)
-		cfg.Topics = append(cfg.Topics, t)
+		o.cfg.Topics = append(o.cfg.Topics, t)
 		return err
 	})
 	flags.Func("property", "broker `setting=value` under Kafka's name; may be repeated", func(s string) error {
@@ -43,51 +63,107 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if !ok {
 			return fmt.Errorf("%q is not setting=value", s)
 		}
-		cfg.Properties[name] = value
+		o.cfg.Properties[name] = value
 		return nil
 	})
 	flags.Func("rack", "the brokers' `racks` in the order of their ids, separated by commas; as many as there are brokers", func(s string) error {
-		cfg.Racks = strings.Split(s, ",")
+		o.cfg.Racks = strings.Split(s, ",")
 		return nil
 	})
-	var security securityFlags
-	security.add(flags)
-	flags.BoolVar(&cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
-	forbid := flags.Bool("no-auto-create", false, "the opposite of -auto-create")
-	registry := flags.String("registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
-	verbose := flags.Bool("v", false, "log what the brokers do")
+	o.security.add(flags)
+	flags.BoolVar(&o.cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
+	flags.BoolVar(&o.noAutoCreate, "no-auto-create", false, "the opposite of -auto-create")
+	flags.StringVar(&o.registry, "registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
+	flags.StringVar(&o.health, "health", "", "`address` that answers GET /healthz, with 200 while every broker answers; \"sordini broker health\" asks it; empty for none")
+	flags.BoolVar(&o.kafka, "kafka-environment", false, "take listeners and settings from KAFKA_ variables as images of Kafka do, and say ready in Kafka's words as well")
+	flags.BoolVar(&o.verbose, "v", false, "log what the brokers do")
+}
+
+// Run runs the reference broker until ctx ends. One line on stdout says when every listener answers. args are the flags, without the command's name;
+// what they do not say the environment may. With the first argument "health" it asks a running broker how it is instead.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "health" {
+		return askHealth(ctx, args[1:], stdout, stderr)
+	}
+	var o options
+	flags := flag.NewFlagSet("sordini broker", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	o.add(flags)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "usage: sordini broker [flags]\n       sordini broker health [-address host:port]\n\n")
+		flags.PrintDefaults()
+		fmt.Fprint(stderr, "\n"+environmentHelp)
+	}
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	cfg.AutoCreateTopics = cfg.AutoCreateTopics && !*forbid
-	if *registry != "" {
-		cfg.Registry = &broker.Registry{Listen: *registry}
-	}
-	if err := security.apply(&cfg); err != nil {
+	if err := fromEnvironment(flags, os.Environ()); err != nil {
 		return err
 	}
-	if n := len(cfg.Racks); n > 0 && n != cfg.Brokers {
-		return fmt.Errorf("-rack names %d racks, -brokers says %d", n, cfg.Brokers)
+	if err := o.apply(ctx, stderr); err != nil {
+		return err
 	}
+	return o.serve(ctx, stdout)
+}
+
+// apply completes the configuration.
+func (o *options) apply(ctx context.Context, stderr io.Writer) error {
 	level := slog.LevelWarn
-	if *verbose {
+	if o.verbose {
 		level = slog.LevelDebug
 	}
-	cfg.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	o.cfg.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	o.cfg.AutoCreateTopics = o.cfg.AutoCreateTopics && !o.noAutoCreate
+	if o.registry != "" {
+		o.cfg.Registry = &broker.Registry{Listen: o.registry}
+	}
+	if n := len(o.cfg.Racks); n > 0 && n != o.cfg.Brokers {
+		return fmt.Errorf("-rack names %d racks, -brokers says %d", n, o.cfg.Brokers)
+	}
+	if o.kafka {
+		if err := kafkaEnvironment(&o.cfg, os.Environ()); err != nil {
+			return err
+		}
+	}
+	if o.advertiseFile != "" {
+		if len(o.cfg.Advertise) > 0 {
+			return errors.New("-advertise and -advertise-file both say what to advertise: give one of them")
+		}
+		line, err := awaitLine(ctx, o.advertiseFile)
+		if err != nil {
+			return fmt.Errorf("-advertise-file: %w", err)
+		}
+		o.cfg.Advertise = strings.Split(line, ",")
+	}
+	return o.security.apply(&o.cfg)
+}
 
-	cluster, err := broker.Start(cfg)
+// serve starts the cluster and what stands beside it, and ends them with ctx.
+func (o *options) serve(ctx context.Context, stdout io.Writer) error {
+	cluster, err := broker.Start(o.cfg)
 	if err != nil {
 		return err
 	}
 	defer cluster.Close()
-	if err := awaitReady(ctx, cluster, cfg.TLS); err != nil {
+	if err := awaitReady(ctx, cluster, o.cfg.TLS); err != nil {
 		return err
 	}
-	ready := "ready " + strings.Join(cluster.Addrs(), ",")
+	ready := "ready " + strings.Join(cluster.Advertised(), ",")
 	if url := cluster.RegistryURL(); url != "" {
 		ready += " registry " + url
 	}
+	if o.health != "" {
+		url, stop, err := serveHealth(o.health, func(ctx context.Context) error { return awaitReady(ctx, cluster, o.cfg.TLS) })
+		if err != nil {
+			return err
+		}
+		defer stop()
+		ready += " health " + url
+	}
 	fmt.Fprintln(stdout, ready)
+	if o.kafka {
+		fmt.Fprintln(stdout, "The broker has been unfenced. Transitioning from RECOVERY to RUNNING.") // what waits for a Kafka waits for that
+	}
 	<-ctx.Done()
 	return cluster.Close()
 }
@@ -139,6 +215,40 @@ func parseTopic(s string) (t broker.Topic, err error) {
 		}
 	}
 	return t, nil
+}
+
+// parseListener reads NAME://address[=advertised,...].
+func parseListener(s string) (l broker.Listener, err error) {
+	name, rest, ok := strings.Cut(s, "://")
+	listen, advertise, given := strings.Cut(rest, "=")
+	if !ok || listen == "" || given && advertise == "" {
+		return l, fmt.Errorf("%q is not NAME://address[=advertised,...]", s)
+	}
+	l.Name, l.Listen = name, listen
+	if given {
+		l.Advertise = strings.Split(advertise, ",")
+	}
+	return l, nil
+}
+
+// awaitLine waits until a file has a whole line, and returns the first one.
+func awaitLine(ctx context.Context, path string) (string, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if line, _, whole := strings.Cut(string(text), "\n"); whole {
+			return strings.TrimSpace(line), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", fmt.Errorf("%s has no line: %w", path, ctx.Err())
+		}
+	}
 }
 
 // awaitReady asks every broker which versions it speaks, which is what a client does first.

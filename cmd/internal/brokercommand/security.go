@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -14,9 +15,6 @@ import (
 
 	"github.com/sordini-go/sordini/broker"
 )
-
-// usersVariable names users as -sasl-user does, one a line or separated by commas, so that no password stands in a list of processes.
-const usersVariable = "SORDINI_SASL_USERS"
 
 // securityFlags are the flags about who may connect and do what.
 type securityFlags struct {
@@ -35,13 +33,13 @@ type securityFlags struct {
 }
 
 func (s *securityFlags) add(flags *flag.FlagSet) {
-	flags.BoolVar(&s.tls, "tls", false, "speak TLS with a certificate that is made now, for the loopback interface; see -tls-ca-out")
+	flags.BoolVar(&s.tls, "tls", false, "speak TLS with a certificate that is made now, for the loopback interface and what is advertised; see -tls-ca-out")
 	flags.StringVar(&s.caOut, "tls-ca-out", "", "write the certificate authority of -tls to this `file`, for clients")
 	flags.StringVar(&s.cert, "tls-cert", "", "`file` with the brokers' certificate chain in PEM; turns TLS on")
 	flags.StringVar(&s.key, "tls-key", "", "`file` with the private key of -tls-cert in PEM")
 	flags.StringVar(&s.clientCA, "tls-client-ca", "", "`file` with the authorities that sign clients' certificates in PEM; clients must show one")
 	flags.StringVar(&s.auth, "tls-client-auth", "", "`whether` clients show a certificate: required (default with -tls-client-ca), requested or none")
-	flags.Func("sasl-user", "let a user authenticate, `name:password[:mechanism]`; may be repeated. Better in -sasl-users-file or $"+usersVariable, s.addUser)
+	flags.Func("sasl-user", "let a user authenticate, `name:password[:mechanism]`; may be repeated. Better in -sasl-users-file or $"+variable("sasl-user"), s.addUser)
 	flags.Func("sasl-users-file", "`file` with users as -sasl-user has them, one a line", func(path string) error {
 		return eachLine(path, s.addUser)
 	})
@@ -127,11 +125,6 @@ func eachLine(path string, do func(string) error) error {
 
 // apply puts what the flags say into the cluster's configuration.
 func (s *securityFlags) apply(cfg *broker.Config) error {
-	for user := range strings.FieldsFuncSeq(os.Getenv(usersVariable), func(r rune) bool { return r == ',' || r == '\n' }) {
-		if err := s.addUser(strings.TrimSpace(user)); err != nil {
-			return fmt.Errorf("$%s: %w", usersVariable, err)
-		}
-	}
 	if err := s.applyTLS(cfg); err != nil {
 		return err
 	}
@@ -166,7 +159,7 @@ func (s *securityFlags) applyTLS(cfg *broker.Config) error {
 		if err != nil {
 			return fmt.Errorf("-tls: %w", err)
 		}
-		if cfg.TLS, err = authority.Server(); err != nil {
+		if cfg.TLS, err = authority.Server(advertisedHosts(cfg)...); err != nil {
 			return fmt.Errorf("-tls: %w", err)
 		}
 		if s.caOut != "" {
@@ -180,6 +173,23 @@ func (s *securityFlags) applyTLS(cfg *broker.Config) error {
 		return nil
 	}
 	return s.applyClientAuth(cfg.TLS)
+}
+
+// advertisedHosts are the hosts at which clients expect the brokers.
+func advertisedHosts(cfg *broker.Config) []string {
+	var hosts []string
+	add := func(addresses []string) {
+		for _, a := range addresses {
+			if host, _, err := net.SplitHostPort(a); err == nil { // broker.Start says what is wrong with others
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	add(cfg.Advertise)
+	for _, l := range cfg.Listeners {
+		add(l.Advertise)
+	}
+	return hosts
 }
 
 func (s *securityFlags) applyClientAuth(cfg *tls.Config) error {

@@ -66,7 +66,7 @@ func TestBrokerLetsInWhoTheFlagsSay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd, ready := process(t, []string{usersVariable + "=bob:builds"}, "--listen", "127.0.0.1:0", "--brokers", "2", "--rack", "a,b",
+	cmd, ready := process(t, []string{"SORDINI_SASL_USERS=bob:builds"}, "--listen", "127.0.0.1:0", "--brokers", "2", "--rack", "a,b",
 		"--topic", "orders:2:2", "--topic", "secrets:1", "--tls", "--tls-ca-out", ca, "--sasl-user", "alice:wonder:SCRAM-SHA-512", "--sasl-mechanism", "PLAIN",
 		"--sasl-users-file", users, "--super-user", "admin", "--acl-file", acls, "--acl", "deny User:bob ALL TOPIC or*")
 	pem, err := os.ReadFile(ca)

@@ -11,11 +11,12 @@ import (
 	brokerregistry "github.com/sordini-go/sordini/broker/registry"
 )
 
-// TestClientsOfOtherLanguagesWorkUnmodified runs the scripts of python/ and node/, which integration/registry/run has given what they need.
+// TestClientsOfOtherLanguagesWorkUnmodified runs the scripts of java/, python/ and node/, which integration/registry/run has given what they need.
 func TestClientsOfOtherLanguagesWorkUnmodified(t *testing.T) {
 	for name, command := range map[string][]string{
 		"python": {"python/venv/bin/python", "python/client.py"},
 		"node":   {"node", "node/client.js"},
+		"java":   {"java", "-XX:TieredStopAtLevel=1", "-cp", "java/libs/*", "java/Client.java"},
 	} {
 		for _, users := range []map[string]brokerregistry.Password{nil, {"alice": "s3cret"}} {
 			t.Run(name, func(t *testing.T) {

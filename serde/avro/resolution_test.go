@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	twmb "github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/sordini-go/sordini/broker/brokertest"
@@ -122,6 +123,7 @@ var resolutions = []resolution{
 	{"a local timestamp", `{"type":"long","logicalType":"local-timestamp-micros"}`, `{"type":"long","logicalType":"local-timestamp-micros"}`, at, at},
 	{"a date", `{"type":"int","logicalType":"date"}`, `{"type":"int","logicalType":"date"}`, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)},
 	{"a time of day", `{"type":"int","logicalType":"time-millis"}`, `{"type":"int","logicalType":"time-millis"}`, time.Hour, time.Hour},
+	{"a duration", `{"type":"fixed","name":"D","size":12,"logicalType":"duration"}`, `{"type":"fixed","name":"D","size":12,"logicalType":"duration"}`, twmb.Duration{Months: 1, Days: 2, Milliseconds: 3}, twmb.Duration{Months: 1, Days: 2, Milliseconds: 3}},
 	{"a UUID", `{"type":"string","logicalType":"uuid"}`, `"string"`, "0190a5d8-0000-7000-8000-000000000001", "0190a5d8-0000-7000-8000-000000000001"},
 }
 

@@ -15,8 +15,8 @@ type Header = serde.Header
 // Record is a record as it is on the log. Key, Value and Headers may share memory with a fetch buffer: read them, keep copies.
 type Record struct {
 	Topic       string
-	Partition   int32
-	Offset      int64
+	Partition   int32 // of a record that is being sent: the one that was chosen (producer.Partition), or -1
+	Offset      int64 // -1 where it is not on the log yet
 	LeaderEpoch int32 // -1 where it is not known
 	Timestamp   time.Time
 	Key         []byte // nil is the null key

@@ -34,6 +34,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{cluster, []producer.Option{producer.MaxBuffered(1, 0)}, []string{"MaxBuffered bytes"}},
 		{cluster, []producer.Option{producer.Compression(99)}, []string{"Compression"}},
 		{cluster, []producer.Option{producer.Middleware(nil)}, []string{"Middleware", "nil"}},
+		{cluster, []producer.Option{producer.WhenFull(7)}, []string{"WhenFull", "Block or Fail"}},
 	} {
 		p, err := producer.New(c.cluster, c.opts...)
 		if err == nil {

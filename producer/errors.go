@@ -3,16 +3,18 @@ package producer
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sordini-go/sordini"
 )
 
 // What an error of a send says about the record. Every error wraps exactly one of the first two (guarantee G10).
 var (
 	// ErrNotWritten is wrapped by the error of a record that is not on the log and never will be: sending it again makes no duplicate.
-	ErrNotWritten = errors.New("not written")
+	ErrNotWritten = sordini.ErrNotWritten
 
 	// ErrOutcomeUnknown is wrapped by the error of a record that may be on the log, or may still get there: it was given to the client, and the
 	// answer did not come in time. Sending it again may make a duplicate, which a consumer that handles by key and id does not mind.
-	ErrOutcomeUnknown = errors.New("outcome unknown, the record may have been written")
+	ErrOutcomeUnknown = sordini.ErrOutcomeUnknown
 )
 
 // Causes, wrapped beside one of the above.
@@ -22,6 +24,12 @@ var (
 
 	// ErrDeliveryTimeout says that no acknowledgement came within [DeliveryTimeout].
 	ErrDeliveryTimeout = errors.New("no acknowledgement within the delivery timeout")
+
+	// ErrBufferFull says that [MaxBuffered] is reached and that the producer was told to fail then, see [WhenFull].
+	ErrBufferFull = errors.New("the producer's buffer is full")
+
+	// ErrPartition says that the partition that was chosen with [Partition] does not exist.
+	ErrPartition = errors.New("no such partition")
 
 	// ErrTooLarge says that the record exceeds the limit of its topic (max.message.bytes) or of the producer's buffer ([MaxBuffered]).
 	ErrTooLarge = errors.New("record too large")
@@ -60,4 +68,16 @@ func notWritten(topic string, cause error) error { return &SendError{Topic: topi
 
 func unknown(topic string, cause error) error {
 	return &SendError{Topic: topic, MaybeWritten: true, Cause: cause}
+}
+
+// truthful is what a caller is told: an error of middleware that does not say what became of the record gets the answer that can not be wrong.
+func truthful(topic string, err error) error {
+	var told *SendError
+	switch {
+	case err == nil || errors.As(err, &told):
+		return err
+	case errors.Is(err, ErrNotWritten):
+		return notWritten(topic, err)
+	}
+	return unknown(topic, err)
 }

@@ -21,6 +21,7 @@ type config struct {
 	linger          time.Duration
 	maxRecords      int
 	maxBytes        int
+	full            Full
 	codec           Codec
 	chain           []sordini.SendMiddleware
 	telemetry       middleware.Config
@@ -48,10 +49,26 @@ func CloseTimeout(d time.Duration) Option { return func(c *config) { c.closeTime
 func Linger(d time.Duration) Option { return func(c *config) { c.linger = d } }
 
 // MaxBuffered bounds what is accepted and not yet answered. Default: 50,000 records and 64 MiB of keys, values and headers. A send that finds no
-// room waits for it, until its context ends or the delivery timeout passes.
+// room waits for it, until its context ends or the delivery timeout passes; see [WhenFull].
 func MaxBuffered(records, bytes int) Option {
 	return func(c *config) { c.maxRecords, c.maxBytes = records, bytes }
 }
+
+// Full is what a send does that finds no room in the buffer.
+type Full uint8
+
+const (
+	// Block waits for room, until the send's context ends, the delivery timeout passes or the producer closes. It is the default: a caller is slowed down to what the
+	// cluster takes, and nothing is dropped.
+	Block Full = iota
+
+	// Fail answers at once with [ErrBufferFull] and [ErrNotWritten]: for callers that must not wait and have something better to do with the record, such as to
+	// refuse a request or to keep the record elsewhere. Where it is dropped instead, that is the caller's loss.
+	Fail
+)
+
+// WhenFull chooses what a send does that finds the buffer full ([MaxBuffered]). Default: [Block].
+func WhenFull(f Full) Option { return func(c *config) { c.full = f } }
 
 // Middleware wraps every send, inside the default chain (correlation, tracing, metrics); the first one added is the outermost. It may change the
 // record, its topic excepted. What it keeps of a record must be a copy.
@@ -109,6 +126,7 @@ func (c *config) check() error {
 		{"MaxBuffered records", c.maxRecords < 1, c.maxRecords, "at least 1"},
 		{"MaxBuffered bytes", c.maxBytes < 1, c.maxBytes, "at least 1"},
 		{"TransactionalID", c.transactional && c.transactionalID == "", c.transactionalID, "a name of the instance's own"},
+		{"WhenFull", c.full > Fail, c.full, "Block or Fail"},
 		{"Compression", c.codec > Zstd, c.codec, "one of the codecs"},
 	} {
 		if x.bad {
@@ -133,3 +151,18 @@ func Header(key string, value []byte) SendOption {
 
 // Timestamp sets the record's time in place of the time of the call. Topics with message.timestamp.type=LogAppendTime replace it.
 func Timestamp(t time.Time) SendOption { return func(r *sordini.Record) { r.Timestamp = t } }
+
+// Partition sends the record to a partition of the caller's choice, in place of the one where its key belongs. A partition that the topic does not have is an
+// error that wraps [ErrPartition] and [ErrNotWritten]; one that was added to the topic in the last minute may be unknown yet.
+//
+// Order is kept for a key within a partition (guarantees G3 and G10): who sends records of one key to several partitions gives that up. Other clients find a record by
+// its key only where Java's placement puts it, and so do compacted topics and co-partitioned ones.
+func Partition(id int32) SendOption {
+	return func(r *sordini.Record) {
+		if r.Partition = id; id < 0 {
+			r.Partition = negative
+		}
+	}
+}
+
+const negative = -2 // -1 is no choice

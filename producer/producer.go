@@ -74,7 +74,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	cfg.source = cmp.Or(cfg.source, cluster.Name())
 	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.room.maxRecords, p.room.maxBytes, p.room.closed = int64(cfg.maxRecords), int64(cfg.maxBytes), p.shut
+	p.room.maxRecords, p.room.maxBytes, p.room.fails, p.room.closed = int64(cfg.maxRecords), int64(cfg.maxBytes), cfg.full == Fail, p.shut
 	p.calls.log = p.log
 	p.alarm.ring = p.sweep
 

@@ -132,7 +132,7 @@ func (pub *Publisher[T]) SendAsync(ctx context.Context, v T, done func(Receipt, 
 	}
 	pub.p.sender(ctx, r, func(r *sordini.Record, err error) {
 		answered(err)
-		pub.p.calls.add(callback{do: done, got: receipt(r, err), err: err})
+		pub.p.calls.add(callback{do: done, got: receipt(r, err), err: truthful(r.Topic, err)})
 	})
 }
 
@@ -160,9 +160,9 @@ func (pub *Publisher[T]) SendBatch(ctx context.Context, vs []T, opts ...SendOpti
 	return errors.Join(errs...)
 }
 
-// message is a record with room for its usual headers and a small key and value, made in one allocation. It is not used again: middleware may look
+// parcel is a record with room for its usual headers and a small key and value, made in one allocation. It is not used again: middleware may look
 // at a record after it was answered.
-type message struct {
+type parcel struct {
 	r       sordini.Record
 	headers [4]sordini.Header
 	small   [144]byte
@@ -171,7 +171,7 @@ type message struct {
 // record encodes v.
 func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts []SendOption) (*sordini.Record, error) {
 	name := pub.bound.Topic.Name
-	m := new(message)
+	m := new(parcel)
 	r := &m.r
 	r.Topic, r.Partition, r.Offset, r.LeaderEpoch, r.Headers = name, -1, -1, -1, m.headers[:0]
 	buf := m.small[:0]

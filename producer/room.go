@@ -2,6 +2,7 @@ package producer
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 // giving cost two atomic additions.
 type room struct {
 	maxRecords, maxBytes int64
+	fails                bool // who finds no room is told so and does not wait
 	closed               <-chan struct{}
 
 	records, bytes atomic.Int64
@@ -25,11 +27,14 @@ type waiter struct {
 	ready chan struct{} // closed when the room is the waiter's
 }
 
-// take takes room for one record, blocking until there is some, ctx ends, the deadline passes or the producer closes. A record that is larger than
-// the whole room gets it alone.
+// take takes room for one record, blocking until there is some, ctx ends, the deadline passes or the producer closes; or not at all, where that was chosen. A record
+// that is larger than the whole room gets it alone.
 func (r *room) take(ctx context.Context, bytes int64, deadline time.Time) error {
 	if r.waiting.Load() == 0 && r.reserve(bytes) {
 		return nil
+	}
+	if r.fails {
+		return fmt.Errorf("%w (MaxBuffered(%d records, %d bytes)), and WhenFull(Fail) was chosen", ErrBufferFull, r.maxRecords, r.maxBytes)
 	}
 	w := &waiter{bytes, make(chan struct{})}
 	r.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,7 +91,12 @@ func (t *topic) routeTo(parts []*partition, c *call) (given bool, err error) {
 		return false, notWritten(t.name, err)
 	}
 	var part *partition
-	if c.rec.Key != nil {
+	if id := c.out.Partition; id != -1 && c.out.Offset == -1 {
+		if id < 0 || int(id) >= len(parts) {
+			return false, notWritten(t.name, fmt.Errorf("%w: %s has partitions 0 to %d, and %s was chosen", ErrPartition, t.name, len(parts)-1, choice(id)))
+		}
+		part = parts[id]
+	} else if c.rec.Key != nil {
 		part = parts[partitionOf(c.rec.Key, len(parts))]
 	} else {
 		part = t.next(parts, c.size)
@@ -104,6 +110,14 @@ func (t *topic) routeTo(parts []*partition, c *call) (given bool, err error) {
 	}
 	staged(c.out, part.id)
 	return false, nil
+}
+
+// choice is a chosen partition in words.
+func choice(id int32) string {
+	if id == negative {
+		return "a negative one"
+	}
+	return strconv.Itoa(int(id))
 }
 
 // all returns the partitions, after growing to what franz-go has seen.

@@ -95,7 +95,7 @@ func (w *wait) leave(r *sordini.Record, err *error) error {
 	if *err == errNoAnswer {
 		*err = unknown(r.Topic, context.Cause(w.Context))
 	}
-	return *err
+	return truthful(r.Topic, *err)
 }
 
 // sendAll sends records and waits. errs has a place for each; a record that is nil has its error already.
@@ -122,7 +122,7 @@ func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs 
 	w.await()
 	for i, r := range records {
 		if r != nil {
-			_ = w.leave(r, &errs[i])
+			errs[i] = w.leave(r, &errs[i])
 		}
 	}
 }

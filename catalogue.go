@@ -181,7 +181,7 @@ var catalogue = []entry{
 		return [3]string{
 			summary,
 			"a payload that belongs into an object store, or a limit that was not raised with it",
-			"send a reference to the payload (claim check), or raise max.message.bytes of the topic (kafka-configs.sh --alter --entity-type topics) and TopicConfig.MaxMessageBytes with it",
+			"keep large values elsewhere and send references to them (claim check: producer.ClaimCheck, and consumer.ClaimCheck to read them), or raise max.message.bytes of the topic (kafka-configs.sh --alter --entity-type topics) and TopicConfig.MaxMessageBytes with it",
 		}
 	}},
 	{CodeFencedProducer, []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.TransactionCoordinatorFenced}, nil, func(About) [3]string {

@@ -6,11 +6,12 @@ import (
 	"github.com/sordini-go/sordini/internal/correlation"
 )
 
-// Header names that Sordini writes to every record.
+// Header names that Sordini writes: the first two to every record.
 const (
 	HeaderCorrelationID = "correlation-id"
 	HeaderSource        = "source"
 	HeaderType          = "type"
+	HeaderClaimCheck    = "claim-check" // of a record whose value is kept elsewhere, see middleware.SendClaimCheck
 )
 
 // WithCorrelationID returns a context whose sends carry id in the correlation-id header.

@@ -2,6 +2,7 @@ package sordini
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sordini-go/sordini/serde"
@@ -103,11 +104,18 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// Decode decodes a record's value; a tombstone gives the zero T.
+var errUnclaimed = errors.New("the value is not in the record but where its header claim-check says; give the group consumer.ClaimCheck, and what reads outside of a group middleware.RestoreClaim")
+
+// Decode decodes a record's value; a tombstone gives the zero T. A record whose value is kept elsewhere (see [HeaderClaimCheck]) is an error.
 func (b *Bound[T]) Decode(ctx context.Context, r *Record) (T, error) {
-	if r.Value == nil {
+	if len(r.Value) == 0 {
 		var zero T
-		return zero, nil
+		if r.Value == nil {
+			return zero, nil
+		}
+		if _, elsewhere := r.Headers.Get(HeaderClaimCheck); elsewhere {
+			return zero, errUnclaimed
+		}
 	}
 	return b.value.Decode(ctx, r.Value, r.Headers)
 }

@@ -38,15 +38,16 @@ type attempt struct {
 	stage   *txn.Stage        // what it sends in its transaction; nil outside of HandleTx
 
 	// Of a batch. Its lead is the context and has the parts, one for each record.
-	parts  []*attempt
-	lead   *attempt
-	task   *task
-	given  bool  // the handler gets it, or got it
-	left   bool  // the handler does not get it: it is behind one that has to be tried again
-	shared bool  // the batch failed as a whole: nobody knows whose fault it was
-	spared bool  // the handler's circuit is open
-	answer error // what became of a part
-	batch  int64 // which call of the handler it is in, in a history
+	parts   []*attempt
+	claimed int64 // bytes of room for values that are kept elsewhere, of single records too
+	lead    *attempt
+	task    *task
+	given   bool  // the handler gets it, or got it
+	left    bool  // the handler does not get it: it is behind one that has to be tried again
+	shared  bool  // the batch failed as a whole: nobody knows whose fault it was
+	spared  bool  // the handler's circuit is open
+	answer  error // what became of a part
+	batch   int64 // which call of the handler it is in, in a history
 
 	// Guarded by the partition's mutex.
 	index   int  // in partition.running
@@ -125,6 +126,7 @@ func (a *attempt) run() (err error) {
 		if a.exited {
 			err = errGoexit
 		}
+		a.unclaim()
 		if a.stage != nil {
 			a.stage.Close()
 		}
@@ -198,12 +200,12 @@ func (a *attempt) call() (err error) {
 		return err
 	}
 	a.d = sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
-	a.d.PreviousSpan = a.span
+	a.d.TopicID, a.d.PreviousSpan = a.p.topic.id, a.span
 	defer func() { a.span = a.d.PreviousSpan }()
 	err = a.h.chain(a, a.d)
 	finished = true
-	if a.undone != nil && !errors.Is(err, ErrDecode) {
-		err = &decodeError{a.undone} // a middleware swallowed it, and the handler has not seen the record (guarantee G9)
+	if a.undone != nil && !errors.Is(err, ErrDecode) && !errors.Is(err, errClaim) {
+		err = undecoded(a.undone) // a middleware swallowed it, and the handler has not seen the record (guarantee G9)
 	}
 	return err
 }

@@ -29,6 +29,7 @@ func (a *attempt) runBatch() {
 		}
 	}
 	defer func() {
+		a.unclaim()
 		if a.exited {
 			a.answerAll(errGoexit)
 			for _, x := range a.parts {
@@ -68,7 +69,12 @@ func (a *attempt) callBatch() {
 		a.answerAll(&panicError{value: v, stack: debug.Stack()})
 	}()
 	b := a.h.batch
+	full := a.claimRoom()
 	switch {
+	case full != nil:
+		for _, x := range a.parts {
+			x.answer, x.shared = full, true
+		}
 	case !a.decodeParts():
 	case b.chain == nil:
 		a.answerEach(b.call(a, a))
@@ -102,7 +108,7 @@ func (a *attempt) decodePart(x *attempt) (err error) {
 	}()
 	x.base = a
 	if _, err := a.h.value(x); err != nil {
-		return &decodeError{err}
+		return undecoded(err)
 	}
 	return nil
 }
@@ -163,7 +169,7 @@ func (a *attempt) deliveries() []*sordini.Delivery {
 	for _, x := range a.parts {
 		if x.given {
 			x.d = sordini.NewDelivery(&x.rec, a.p.e.g.name, x.number, a.p.fence, func() (any, error) { return a.h.value(x) })
-			x.d.PreviousSpan = x.span
+			x.d.TopicID, x.d.PreviousSpan = a.p.topic.id, x.span
 			ds = append(ds, x.d)
 		}
 	}

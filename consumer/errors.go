@@ -103,6 +103,14 @@ func (e *skipError) Unwrap() []error {
 
 type decodeError struct{ err error }
 
+// undecoded says why a value is not there: it does not decode, or it is kept elsewhere and could not be had, which may pass.
+func undecoded(err error) error {
+	if errors.Is(err, errClaim) {
+		return err
+	}
+	return &decodeError{err}
+}
+
 func (e *decodeError) Error() string   { return "decode value: " + e.err.Error() }
 func (e *decodeError) Unwrap() []error { return []error{ErrDecode, e.err} }
 

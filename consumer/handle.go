@@ -62,13 +62,15 @@ func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(contex
 	decode := func(j *job[T]) error {
 		if !j.decoded {
 			j.decoded = true
-			j.msg.Value, j.undone = bound.Decode(j, &j.rec)
+			if j.undone = j.claim(&j.rec); j.undone == nil {
+				j.msg.Value, j.undone = bound.Decode(j, &j.rec)
+			}
 		}
 		return j.undone
 	}
 	call := func(ctx context.Context, j *job[T]) error {
 		if err := decode(j); err != nil {
-			return &decodeError{err}
+			return undecoded(err)
 		}
 		j.msg.Record, j.msg.Attempt, j.msg.Fence = &j.rec, j.number, j.p.fence
 		return h(ctx, &j.msg)
@@ -91,8 +93,14 @@ func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(contex
 			return j.msg.Value, err
 		},
 		handle: func(ctx context.Context, d *sordini.Delivery) error {
-			if a, ok := ctx.Value(attemptKey{}).(*attempt); ok && d == a.d && d.Record == &a.rec {
+			a, ok := ctx.Value(attemptKey{}).(*attempt)
+			if ok && d == a.d && d.Record == &a.rec {
 				return call(ctx, of(a))
+			}
+			if ok {
+				if err := a.claim(d.Record); err != nil {
+					return undecoded(err)
+				}
 			}
 			return foreign(ctx, d, h, bound) // middleware made a delivery or a context of its own
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/sordini-go/sordini/consumer/internal/breaker"
 	"github.com/sordini-go/sordini/dlt"
 	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/middleware"
 )
 
 // Option changes a group; give it to New.
@@ -34,6 +35,7 @@ type config struct {
 	drainTimeout     time.Duration
 	maxRecords       int
 	maxBytes         int64
+	claims           middleware.ClaimStore
 	commitInterval   time.Duration // 0: the default
 	instance         string        // of transactions
 	protocol         GroupProtocol

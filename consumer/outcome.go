@@ -74,6 +74,8 @@ func (a *attempt) decide(err error, now time.Time) decision {
 	case a.closing:
 		// What the handler needs is being shut down as well. The failure may be true, but nothing shows it; the record comes again after the start.
 		return decision{fate: fateCut, err: err}
+	case errors.Is(err, sordini.ErrUnavailable):
+		return decision{fate: fateRetry, err: err, delay: a.h.cfg.retry.delay(a.l.away+1, err)}
 	}
 	if c := a.circuit(); a.spared || c != nil && !c.judge(a, err, now) {
 		return decision{fate: fateRetry, err: err, spared: true}

@@ -561,13 +561,13 @@ func recordID(r *kgo.Record) breaker.ID {
 	return breaker.ID{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 }
 
-// recordSize is what a record counts for in MaxInFlight.
+// recordSize is what a record counts for in MaxInFlight, and in a batch: its value too where that is kept elsewhere, since its handler will have it.
 func recordSize(r *kgo.Record) int64 {
 	n := len(r.Key) + len(r.Value)
 	for i := range r.Headers {
 		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
 	}
-	return int64(n)
+	return int64(n) + claimedSize(r)
 }
 
 // recordType returns the record's type header, and does not look for it where nothing depends on it.

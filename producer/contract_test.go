@@ -35,6 +35,8 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{cluster, []producer.Option{producer.Compression(99)}, []string{"Compression"}},
 		{cluster, []producer.Option{producer.Middleware(nil)}, []string{"Middleware", "nil"}},
 		{cluster, []producer.Option{producer.WhenFull(7)}, []string{"WhenFull", "Block or Fail"}},
+		{cluster, []producer.Option{producer.ClaimCheck(nil, 0)}, []string{"ClaimCheck", "nil"}},
+		{cluster, []producer.Option{producer.ClaimCheck(brokenStore{}, -1)}, []string{"ClaimCheck", "-1"}},
 	} {
 		p, err := producer.New(c.cluster, c.opts...)
 		if err == nil {

@@ -24,6 +24,9 @@ type config struct {
 	full            Full
 	codec           Codec
 	chain           []sordini.SendMiddleware
+	claims          middleware.ClaimStore
+	claimsFrom      int
+	claimsGiven     bool
 	telemetry       middleware.Config
 	transactionalID string
 	transactional   bool
@@ -76,6 +79,13 @@ func Middleware(chain ...sordini.SendMiddleware) Option {
 	return func(c *config) { c.chain = append(c.chain, chain...) }
 }
 
+// ClaimCheck keeps values of at least from bytes (0: [middleware.ClaimCheckFrom], 512 KiB) in a store outside of Kafka and sends a reference in their place: what
+// to do with records above a topic's max.message.bytes. The groups that read them have consumer.ClaimCheck with the same store. It comes behind all other
+// middleware, which sees the value; see [middleware.SendClaimCheck] for what it does.
+func ClaimCheck(store middleware.ClaimStore, from int) Option {
+	return func(c *config) { c.claims, c.claimsFrom, c.claimsGiven = store, from, true }
+}
+
 // Telemetry sets where traces and metrics go. Fields that are left zero are the global providers and the cluster's logger; Source and ClientID are
 // filled in by the producer.
 func Telemetry(cfg middleware.Config) Option { return func(c *config) { c.telemetry = cfg } }
@@ -126,6 +136,8 @@ func (c *config) check() error {
 		{"MaxBuffered records", c.maxRecords < 1, c.maxRecords, "at least 1"},
 		{"MaxBuffered bytes", c.maxBytes < 1, c.maxBytes, "at least 1"},
 		{"TransactionalID", c.transactional && c.transactionalID == "", c.transactionalID, "a name of the instance's own"},
+		{"ClaimCheck's store", c.claimsGiven && c.claims == nil, "nil", "a middleware.ClaimStore"},
+		{"ClaimCheck's limit", c.claimsFrom < 0, c.claimsFrom, "a number of bytes, 0 for the default"},
 		{"WhenFull", c.full > Fail, c.full, "Block or Fail"},
 		{"Compression", c.codec > Zstd, c.codec, "one of the codecs"},
 	} {

@@ -109,6 +109,9 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	if t.Logger == nil {
 		t.Logger = p.log
 	}
+	if cfg.claims != nil {
+		cfg.chain = append(cfg.chain, middleware.SendClaimCheck(cfg.claims, cfg.claimsFrom))
+	}
 	p.sender = middleware.WrapSend(middleware.WrapSend(p.accept, cfg.chain...), middleware.DefaultSend(t)...)
 	return p, nil
 }

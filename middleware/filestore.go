@@ -103,7 +103,7 @@ func (s *FileStore) Get(ctx context.Context, name string) ([]byte, error) {
 		return value, err
 	}
 	if _, gone := os.Stat(s.dir); gone != nil {
-		return nil, fmt.Errorf("the store's directory is away: %s", gone) // not wrapped: that is no value's absence
+		return nil, errors.New("the store's directory is away: " + gone.Error()) // not wrapped: that is no value's absence
 	}
 	aside := filepath.Join(filepath.Dir(path), trimming+name)
 	if value, err := os.ReadFile(aside); err == nil {

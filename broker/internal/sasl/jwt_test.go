@@ -243,3 +243,28 @@ func FuzzValidate(f *testing.F) {
 		_, _ = (&Validator{Unsigned: true}).Validate(context.Background(), token)
 	})
 }
+
+// FuzzKeySet takes key sets of any bytes: a set that is accepted has public keys only, and finds each by its id.
+func FuzzKeySet(f *testing.F) {
+	f.Add(keySet(f, map[string]any{"ec": &ecKey.PublicKey, "rsa": &rsaKey.PublicKey}))
+	f.Add(keySet(f, map[string]any{"private": ecKey}))
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"","y":""}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		set, err := NewKeySet(raw)
+		if err != nil {
+			return
+		}
+		for _, key := range set.keys.Keys {
+			if !key.IsPublic() {
+				t.Errorf("key %q is not public", key.KeyID)
+			}
+			if found, err := set.find(t.Context(), key.KeyID); err != nil || len(found) == 0 {
+				t.Errorf("key %q is not found: %v", key.KeyID, err)
+			}
+		}
+		if _, err := (&Validator{Keys: set}).Validate(t.Context(), unsignedToken(map[string]any{"sub": "alice", "iat": 1, "exp": 99999999999})); err == nil {
+			t.Error("a token that nobody signed is accepted")
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // aimed is the process behind a Cluster.
@@ -26,6 +29,7 @@ type aimed struct {
 	addrs []string
 	once  sync.Once
 	admin *kgo.Client
+	login sasl.Mechanism // of the administrator; nil where nobody has to
 }
 
 var aims sync.Map // by *Cluster
@@ -54,10 +58,26 @@ func NewCluster(opts ...Opt) (*Cluster, error) {
 			args = append(args, "--topic", fmt.Sprintf("%s:%d:%d", t, n, min(3, cfg.nbrokers)))
 		}
 	}
+	a := new(aimed)
+	var mechanisms []string
 	for id, password := range cfg.sasls {
 		args = append(args, "--sasl-user", id.u+":"+password+":"+id.m)
+		mechanisms = append(mechanisms, id.m)
 	}
-	a := &aimed{cmd: exec.Command(os.Getenv("SORDINI"), args...)}
+	if cfg.enableACLs {
+		if slices.Contains(mechanisms, "PLAIN") { // the administrator is ours, and asks as the tests' clients do
+			a.login = plain.Auth{User: "aim", Pass: "aimed"}.AsMechanism()
+			args = append(args, "--sasl-user", "aim:aimed:PLAIN")
+		}
+		args = append(args, "--super-user", "User:aim")
+		for user := range cfg.superusers {
+			args = append(args, "--super-user", "User:"+user)
+		}
+		for _, acl := range cfg.seedACLs {
+			args = append(args, "--acl", rule(acl))
+		}
+	}
+	a.cmd = exec.Command(os.Getenv("SORDINI"), args...)
 	var complaint bytes.Buffer // not the test's own output, in which the results are looked for
 	a.cmd.Stderr = &complaint
 	out, err := a.cmd.StdoutPipe()
@@ -78,6 +98,19 @@ func NewCluster(opts ...Opt) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, die: make(chan struct{})}
 	aims.Store(c, a)
 	return c, nil
+}
+
+// rule writes an ACL as --acl has it.
+func rule(a acl) string {
+	permission := "allow"
+	if a.permission == kmsg.ACLPermissionTypeDeny {
+		permission = "deny"
+	}
+	name := a.resourceName
+	if a.pattern == kmsg.ACLResourcePatternTypePrefixed {
+		name += "*"
+	}
+	return strings.Join([]string{permission, a.principal, a.operation.String(), a.resourceType.String(), name, a.host}, " ")
 }
 
 func (c *Cluster) aim() *aimed {
@@ -106,7 +139,11 @@ func asked[R kmsg.Response](c *Cluster, req kmsg.Request) R {
 	adminMu.Lock()
 	if a.admin == nil {
 		var err error
-		if a.admin, err = kgo.NewClient(kgo.SeedBrokers(a.addrs...), kgo.MetadataMinAge(10*time.Millisecond)); err != nil {
+		opts := []kgo.Opt{kgo.SeedBrokers(a.addrs...), kgo.MetadataMinAge(10 * time.Millisecond)}
+		if a.login != nil {
+			opts = append(opts, kgo.SASL(a.login))
+		}
+		if a.admin, err = kgo.NewClient(opts...); err != nil {
 			panic(err)
 		}
 	}

@@ -26,7 +26,9 @@ var exactlyOnce = []Scenario{
 func (sc *scene) copier(group string, from, out *topic, opts ...consumer.Option) *member {
 	sc.t.Helper()
 	m := sc.bareMember(group, []*topic{from}, opts...)
-	p, err := producer.New(m.net.over(sc.target.Cluster, m.name))
+	cluster := m.net.over(sc.target.Cluster, m.name)
+	cluster.Logger = sc.logger(m.name)
+	p, err := producer.New(cluster)
 	if err != nil {
 		sc.t.Fatal(err)
 	}

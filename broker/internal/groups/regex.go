@@ -20,6 +20,9 @@ const (
 func compileRegex(s string) (*regexp.Regexp, error) {
 	_, err := regexp.Compile(s) // on its own, so that no parenthesis closes ours
 	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		if e.Code == syntax.ErrUnexpectedParen {
+			return nil, errors.New("regexp/syntax: internal error") // what Kafka's RE2/J calls it
+		}
 		return nil, errors.New(string(e.Code))
 	}
 	return regexp.Compile(`\A(?:` + s + `)\z`)

@@ -1,4 +1,4 @@
-package main
+package brokercommand
 
 import (
 	"crypto/ecdsa"
@@ -39,7 +39,7 @@ func ask(t *testing.T, addrs, topic string, opts ...kgo.Opt) error {
 }
 
 func TestTopicsAreNotMadeByAskingWhereThatIsForbidden(t *testing.T) {
-	cmd, ready := process(t, nil, "broker", "--listen", "127.0.0.1:0", "--brokers", "3", "--topic", "orders:12", "--no-auto-create")
+	cmd, ready := process(t, nil, "--listen", "127.0.0.1:0", "--brokers", "3", "--topic", "orders:12", "--no-auto-create")
 	if n := len(strings.Split(ready, ",")); n != 3 {
 		t.Errorf("%d brokers are ready: %s", n, ready)
 	}
@@ -119,7 +119,7 @@ func TestBrokerWantsCertificatesAndTokensFromFiles(t *testing.T) {
 		return kgo.SASL(oauth.Auth{Token: text}.AsMechanism())
 	}
 
-	cmd, ready := process(t, nil, "broker", "--listen", "127.0.0.1:0", "--topic", "orders:1",
+	cmd, ready := process(t, nil, "--listen", "127.0.0.1:0", "--topic", "orders:1",
 		"--tls-cert", file("broker.crt"), "--tls-key", file("broker.key"), "--tls-client-ca", file("ca.crt"),
 		"--oauth-jwks", file("keys.json"), "--oauth-issuer", "the castle", "--oauth-audience", "kafka", "--oauth-audience", "others",
 		"--acl", "allow User:alice WRITE,DESCRIBE TOPIC orders")

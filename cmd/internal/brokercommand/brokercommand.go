@@ -46,7 +46,7 @@ func (o *options) add(flags *flag.FlagSet) {
 		o.cfg.Advertise = strings.Split(s, ",")
 		return nil
 	})
-	flags.StringVar(&o.advertiseFile, "advertise-file", "", "wait for this `file`, and advertise what its only line says as -advertise would: for who learns of a mapped port late")
+	flags.StringVar(&o.advertiseFile, "advertise-file", "", "wait for this `file`, and advertise what its first line says instead of -advertise: for who learns of a mapped port late")
 	flags.Func("listener", "a further listener, `NAME://address[=advertised,...]`, for clients that reach the brokers another way; may be repeated", func(s string) error {
 		l, err := parseListener(s)
 		o.cfg.Listeners = append(o.cfg.Listeners, l)
@@ -126,9 +126,6 @@ func (o *options) apply(ctx context.Context, stderr io.Writer) error {
 		}
 	}
 	if o.advertiseFile != "" {
-		if len(o.cfg.Advertise) > 0 {
-			return errors.New("-advertise and -advertise-file both say what to advertise: give one of them")
-		}
 		line, err := awaitLine(ctx, o.advertiseFile)
 		if err != nil {
 			return fmt.Errorf("-advertise-file: %w", err)

@@ -3,6 +3,8 @@ package brokercommand
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,9 @@ func TestBrokerWaitsForWhatItIsToAdvertise(t *testing.T) {
 	cmd, ready := process(t, nil, "-listen", "127.0.0.1:0", "-brokers", "2", "-advertise-file", path)
 	if ready != "outside:30001,outside:30002" {
 		t.Errorf("readiness line says %q", ready)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is still there for the next start: %v", err)
 	}
 	stop(t, cmd)
 }

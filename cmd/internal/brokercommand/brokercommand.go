@@ -46,7 +46,7 @@ func (o *options) add(flags *flag.FlagSet) {
 		o.cfg.Advertise = strings.Split(s, ",")
 		return nil
 	})
-	flags.StringVar(&o.advertiseFile, "advertise-file", "", "wait for this `file`, and advertise what its first line says instead of -advertise: for who learns of a mapped port late")
+	flags.StringVar(&o.advertiseFile, "advertise-file", "", "wait for this `file`, advertise what its first line says instead of -advertise, and remove it: for who learns of mapped ports late, at each start anew")
 	flags.Func("listener", "a further listener, `NAME://address[=advertised,...]`, for clients that reach the brokers another way; may be repeated", func(s string) error {
 		l, err := parseListener(s)
 		o.cfg.Listeners = append(o.cfg.Listeners, l)
@@ -228,7 +228,7 @@ func parseListener(s string) (l broker.Listener, err error) {
 	return l, nil
 }
 
-// awaitLine waits until a file has a whole line, and returns the first one.
+// awaitLine waits until a file has a whole line, returns the first one, and removes the file: at the next start another one may be right.
 func awaitLine(ctx context.Context, path string) (string, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -238,7 +238,7 @@ func awaitLine(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 		if line, _, whole := strings.Cut(string(text), "\n"); whole {
-			return strings.TrimSpace(line), nil
+			return strings.TrimSpace(line), os.Remove(path)
 		}
 		select {
 		case <-tick.C:

@@ -152,8 +152,8 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		}
 	}
 	for _, h := range g.handlers {
-		if len(h.cfg.later.delays) > 0 && !g.cfg.deadLetters {
-			return nil, refuse("group %q: run: RetryLater needs the inbox, which comes with dead letters, and WithoutDeadLetters turns them off", g.name)
+		if h.cfg.goesLater() && !g.cfg.deadLetters {
+			return nil, refuse("group %q: run: retrying later (RetryLater, OnError) needs the inbox, which comes with dead letters, and WithoutDeadLetters turns them off", g.name)
 		}
 		if h.batch != nil {
 			h.batch.wrap(g.batchMiddleware())

@@ -119,10 +119,11 @@ func foreign[T any](ctx context.Context, d *sordini.Delivery, h func(context.Con
 // register checks h against what is registered and keeps it.
 func (g *Group) register(h *handler, opts []HandlerOption) error {
 	h.cfg = g.cfg.handler
-	h.cfg.errs, h.cfg.batch.given = nil, ""
+	h.cfg.errs, h.cfg.ladders, h.cfg.batch.given = nil, nil, ""
 	for _, o := range opts {
 		o.applyHandler(&h.cfg)
 	}
+	h.cfg.ladders = append(h.cfg.ladders, g.cfg.handler.ladders...)
 	where := fmt.Sprintf("group %q: handle topic %q", g.name, h.spec.Name)
 	if h.spec.Type != "" {
 		where += fmt.Sprintf(" type %q", h.spec.Type)

@@ -205,7 +205,7 @@ func (x *inboxLog) crowded(l *lane, t *task, hash uint64) bool {
 	if x.ix.Behind(hash, t.rec.Offset) {
 		return n >= later.queue
 	}
-	return stands && len(later.delays) > 0 && int64(n) >= x.p.e.budget.maxRecords/shareOfBound
+	return stands && t.handler != nil && t.handler.cfg.goesLater() && int64(n) >= x.p.e.budget.maxRecords/shareOfBound
 }
 
 // later is how the task's handler retries through the inbox.

@@ -25,10 +25,8 @@ func RetryLater(delays ...time.Duration) HandlerOption {
 		if len(delays) == 0 {
 			c.errs = append(c.errs, refuse("RetryLater: give a delay for each retry, or leave the option out"))
 		}
-		for _, d := range delays {
-			if d <= 0 || d > maxLater {
-				c.errs = append(c.errs, refuse("RetryLater(%v): a delay must be positive and at most %v", d, maxLater))
-			}
+		if err := checkLater("RetryLater", delays); err != nil {
+			c.errs = append(c.errs, err)
 		}
 		c.later.delays = delays
 	})
@@ -74,8 +72,8 @@ func (a *attempt) inPlace() (failed int, again bool) {
 }
 
 // afterwards is when a record that is not tried again in place is tried again through the inbox, if it is.
-func (a *attempt) afterwards() (delay time.Duration, ok bool) {
-	delays, round := a.h.cfg.later.delays, a.round()
+func (a *attempt) afterwards(delays []time.Duration) (delay time.Duration, ok bool) {
+	round := a.round()
 	if a.p.topic.inbox == "" || round >= len(delays) {
 		return 0, false
 	}

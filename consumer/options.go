@@ -68,6 +68,7 @@ type handlerConfig struct {
 	limits   []limiter
 	circuit  *CircuitPolicy
 	later    laterConfig
+	ladders  []errorLadder // of some errors
 	batch    batchConfig
 	errs     []error
 }

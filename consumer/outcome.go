@@ -81,15 +81,16 @@ func (a *attempt) decide(err error, now time.Time) decision {
 		return decision{fate: fateRetry, err: err, spared: true}
 	}
 	d := decision{fate: fateRetry, err: err, counts: true}
-	if failed, again := a.inPlace(); a.shared || again && failed <= a.h.cfg.retry.Retries {
-		d.delay = a.h.cfg.retry.delay(failed, err)
+	ladder := a.h.cfg.ladder(err)
+	if failed, again := a.inPlace(); a.shared || again && failed <= ladder.Retry.Retries {
+		d.delay = ladder.Retry.delay(failed, err)
 		var after *retryAfterError
 		if errors.As(err, &after) {
 			d.delay = after.delay
 		}
 		return d
 	}
-	if delay, ok := a.afterwards(); ok {
+	if delay, ok := a.afterwards(ladder.Later); ok {
 		d.fate, d.delay = fateLater, delay
 		return d
 	}

@@ -16,7 +16,9 @@ type Topic[T any] struct {
 	Key         Key[T]         // required: KeyString, KeyOf or Unkeyed
 	Value       serde.Serde[T] // required
 	Config      TopicConfig
-	RenamedFrom string // the topic's old name, whose inbox and dead letters are drained
+	// RenamedFrom is the topic's old name: a group that handles the contract also handles what waits in its inbox of the old name, and dead letters of the old name
+	// that are redriven. Stop the group's members that still handle the old name first, and give the topic at least as many partitions as the old one had.
+	RenamedFrom string
 }
 
 // Key says where a record's key comes from. The zero Key is refused by Bind: having no key is a choice (Unkeyed), never an accident.

@@ -65,12 +65,17 @@ func text(s *string) string {
 }
 
 func (e *engine) topicByID(id [16]byte) string {
+	if id == [16]byte{} {
+		return ""
+	}
 	for _, t := range e.topics {
 		switch id {
 		case t.id:
 			return t.name
 		case t.inboxID:
 			return t.inbox
+		case t.old.inboxID:
+			return t.old.inbox
 		}
 	}
 	return ""

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,7 @@ func (e *engine) companions(ctx context.Context) error {
 	var ask []string
 	for _, t := range e.topics {
 		ask = append(ask, t.name)
-		ask = append(ask, t.companions()...)
+		ask = append(append(ask, t.companions()...), t.old.names()...)
 	}
 	meta, err := e.lookUp(ctx, ask)
 	if err != nil {
@@ -75,6 +74,8 @@ func (e *engine) companions(ctx context.Context) error {
 			}
 			problems = append(problems, e.fits(have, sources[name], want, t.name)...)
 		}
+		missing, unfit := e.drains(t, meta, want)
+		create, problems = append(create, missing...), append(problems, unfit...)
 		t.grown.Store(int32(t.parts))
 		t.deadMax, _ = strconv.Atoi(want.Configs["max.message.bytes"])
 	}
@@ -82,14 +83,7 @@ func (e *engine) companions(ctx context.Context) error {
 	if len(problems) > 0 {
 		return refusal(problems)
 	}
-	created, err := admin.WaitLeaders(ctx, e.side, topicNames(create)...)
-	if err != nil {
-		return err
-	}
-	for _, t := range e.topics {
-		t.inboxID = cmp.Or(meta.Topic(t.inbox).ID, created.Topic(t.inbox).ID)
-	}
-	return nil
+	return e.settleCompanions(ctx, meta, create)
 }
 
 // settleTime is how long a source topic may be unknown before it is taken for missing.

@@ -31,7 +31,7 @@ func (e *engine) write(a *attempt, d decision) *letter {
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
 			Key: r.Key, Value: r.Value, Headers: r.Headers,
 		},
-		TopicID: a.p.topic.id, Group: e.g.name, Class: d.class, Err: d.err, Stack: d.stack,
+		TopicID: a.cameFrom(), Group: e.g.name, Class: d.class, Err: d.err, Stack: d.stack,
 		Attempts: a.number, FirstFailed: first, Failed: now, Client: e.text,
 	}}
 	e.compose(x, a.p.topic, e.g.cfg.format)

@@ -103,6 +103,7 @@ type topicPlan struct {
 	deadName string // "" where dead-lettering is off
 	inbox    string
 	inboxID  [16]byte
+	old      oldName
 	id       [16]byte // known once the topic was looked up
 	ordering OrderingPolicy
 	byType   map[string]*handler
@@ -150,6 +151,9 @@ func (g *Group) plan() ([]*topicPlan, error) {
 				return nil, refuse("group %q: run: OtherTypes(DeadOthers) needs dead letters, and WithoutDeadLetters turns them off", g.name)
 			}
 		}
+	}
+	if err := g.renamed(topics); err != nil {
+		return nil, err
 	}
 	for _, h := range g.handlers {
 		if h.cfg.goesLater() && !g.cfg.deadLetters {

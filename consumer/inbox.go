@@ -83,6 +83,9 @@ func inboxesOf(p *partition) {
 	}
 	p.inbox = &inboxLog{p: p, topic: p.topic.inbox, id: p.topic.inboxID, partition: p.id, own: true, committed: -1, unreadable: -1}
 	p.logs = []*inboxLog{p.inbox}
+	if old := p.inboxOfOldName(); old != nil {
+		p.logs = append(p.logs, old)
+	}
 	p.hold |= holdInbox
 }
 
@@ -131,11 +134,9 @@ func (x *inboxLog) read(records []*kgo.Record) {
 			Offset: r.Offset, Source: rec.Record.Offset, Due: inbox.Millis(rec.Due), Key: p.hashOf(rec.Record.Key), Free: rec.Operation != "",
 			Scope: x.scope(rec), Check: checkOf(rec.Record.Timestamp, rec.Record.Key),
 		}
-		if e.Scope != "" && x.own {
-			e.Free = true // it is of another topic, or of one that had this name: no order is shared
-			if rec.Operation == "" {
-				over = nil
-			}
+		if e.Scope != "" {
+			over = nil               // what is known of the topic's offsets says nothing of it
+			e.Free = e.Free || x.own // it is of another topic, or of one that had this name: no order is shared
 		}
 		if _, _, folded := x.ix.Read(e, r.LeaderEpoch, over); folded >= 0 {
 			x.folded(rec.Record.Partition, rec.Record.Offset, rec.Record.Key, folded)

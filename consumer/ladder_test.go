@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sordini-go/sordini/consumer"
-	"github.com/sordini-go/sordini/producer"
 )
 
 var errSlow, errRule = errors.New("no answer in time"), errors.New("the card is blocked")
@@ -38,23 +37,7 @@ func TestEachClassOfErrorsHasItsLadder(t *testing.T) {
 		"both": "0s 5s 10s 10m0s 1h0m0s", "ends": "0s 1s 10m0s 1h0m0s",
 	}
 	dead := map[string]string{"slow": "4", "rule": "1", "other": "3", "both": "5"}
-	for kind, register := range map[string]func(g *consumer.Group, h func(context.Context, *consumer.Message[string]) error) error{
-		"records": func(g *consumer.Group, h func(context.Context, *consumer.Message[string]) error) error {
-			return consumer.Handle(g, orders, h, own...)
-		},
-		"batches": func(g *consumer.Group, h func(context.Context, *consumer.Message[string]) error) error {
-			return consumer.HandleBatch(g, orders, func(ctx context.Context, batch batchOf) error {
-				answers := make(consumer.BatchError, len(batch))
-				for i, m := range batch {
-					answers[i] = h(ctx, m)
-				}
-				return answers
-			}, own...)
-		},
-		"transactions": func(g *consumer.Group, h func(context.Context, *consumer.Message[string]) error) error {
-			return consumer.HandleTx(g, orders, func(ctx context.Context, _ *producer.Tx, m *consumer.Message[string]) error { return h(ctx, m) }, own...)
-		},
-	} {
+	for kind, register := range eachKind {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 1)
@@ -66,7 +49,7 @@ func TestEachClassOfErrorsHasItsLadder(t *testing.T) {
 				last, waits := map[string]time.Time{}, map[string]string{}
 				g, err := consumer.New(w.sdk(), "g", append(group, consumer.Observe(w.history))...)
 				if err == nil {
-					err = register(g, func(_ context.Context, m *consumer.Message[string]) error {
+					err = register(g, orders, func(_ context.Context, m *consumer.Message[string]) error {
 						mu.Lock()
 						defer mu.Unlock()
 						now, before := time.Now(), last[m.Value]
@@ -79,7 +62,7 @@ func TestEachClassOfErrorsHasItsLadder(t *testing.T) {
 						last[m.Value] = now
 						all := fails[m.Value]
 						return all[min(m.Attempt, len(all))-1]
-					})
+					}, own...)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -64,8 +64,8 @@ func lag(ctx context.Context, cluster sordini.Cluster, group string) (GroupLag, 
 	inboxes := map[string]bool{}
 	for name := range committed {
 		topics = append(topics, name)
-		if inbox, err := dlt.InboxName(name, group); err == nil {
-			inboxes[inbox] = true
+		if _, of, ok := dlt.ParseInboxName(name); ok && of == group {
+			inboxes[name] = true
 		}
 	}
 	meta, err := admin.Metadata(ctx, cl, topics...)

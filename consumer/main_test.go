@@ -22,6 +22,7 @@ import (
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/internal/admin"
 	"github.com/sordini-go/sordini/internal/history"
+	"github.com/sordini-go/sordini/producer"
 	"github.com/sordini-go/sordini/serde"
 )
 
@@ -136,6 +137,23 @@ func (w *world) groupOn(c sordini.Cluster, h func(context.Context, *consumer.Mes
 	return g
 }
 
+// eachKind registers a handler in each of the ways that there are.
+var eachKind = map[string]func(*consumer.Group, sordini.Topic[string], func(context.Context, *consumer.Message[string]) error, ...consumer.HandlerOption) error{
+	"records": consumer.Handle[string],
+	"batches": func(g *consumer.Group, t sordini.Topic[string], h func(context.Context, *consumer.Message[string]) error, opts ...consumer.HandlerOption) error {
+		return consumer.HandleBatch(g, t, func(ctx context.Context, batch batchOf) error {
+			answers := make(consumer.BatchError, len(batch))
+			for i, m := range batch {
+				answers[i] = h(ctx, m)
+			}
+			return answers
+		}, opts...)
+	},
+	"transactions": func(g *consumer.Group, t sordini.Topic[string], h func(context.Context, *consumer.Message[string]) error, opts ...consumer.HandlerOption) error {
+		return consumer.HandleTx(g, t, func(ctx context.Context, _ *producer.Tx, m *consumer.Message[string]) error { return h(ctx, m) }, opts...)
+	},
+}
+
 // run is a running group.
 type run struct {
 	t      testing.TB
@@ -240,9 +258,12 @@ func waitFor(t testing.TB, what string, f func() bool) {
 	}
 }
 
-func (w *world) dead() []broker.Record {
+func (w *world) dead() []broker.Record { w.t.Helper(); return w.deadOf("orders") }
+
+// deadOf is the dead letters of partition 0 of a topic.
+func (w *world) deadOf(topic string) []broker.Record {
 	w.t.Helper()
-	rs, err := w.Records("orders.g.dlt", 0)
+	rs, err := w.Records(topic+".g.dlt", 0)
 	if err != nil && !errors.Is(err, broker.ErrUnknownPartition) {
 		w.t.Fatal(err)
 	}

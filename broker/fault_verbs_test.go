@@ -218,6 +218,19 @@ func TestFaultOfATransactionalIDLeavesOthersAlone(t *testing.T) {
 	})
 }
 
+func TestFaultOfABrokerLeavesOthersAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
+		inject(t, cluster, broker.Fault{API: broker.APIFindCoordinator, Broker: 2, Fail: kerr.CoordinatorNotAvailable.Code})
+		for node, want := range map[int]int16{1: 0, 2: kerr.CoordinatorNotAvailable.Code, 3: 0} {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorKey = "billing"
+			if got := ask[*kmsg.FindCoordinatorResponse](dial(t, cluster, node), 3, req).ErrorCode; got != want {
+				t.Errorf("broker %d: error code %d, want %d", node, got, want)
+			}
+		}
+	})
+}
+
 // The dump says why things go wrong when a test fails.
 func TestDumpSaysWhichFaultsAreInForce(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -274,6 +275,21 @@ func TestUncleanElectionLosesWhatTheNewLeaderNeverHad(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestLeaderIsElectedCleanlyOrNotWhereATestSaysSo(t *testing.T) {
+	replicated(t, nil, func(t *testing.T, c *broker.Cluster) {
+		must(t, c.KillBroker(2), c.KillBroker(3))
+		gives(t, "acks=all", write(t, c, 1, -1), nil)
+		must(t, c.KillBroker(1), c.StartBroker(2))
+		if err := c.ElectLeader("t", 0, false); !errors.Is(err, broker.ErrNotInSync) {
+			t.Errorf("the preferred leader is down: %v", err)
+		}
+		must(t, c.ElectLeader("t", 0, true))
+		wants(t, c, "whatever it holds", 2, []int32{2}, 0, 0)
+		must(t, c.StartBroker(1), c.ElectLeader("t", 0, false))
+		wants(t, c, "preferred", 1, []int32{1, 2}, 0, 0)
+	})
 }
 
 func electLeaders(t *testing.T, c *broker.Cluster, node int, how int8) int16 {

@@ -37,6 +37,10 @@
 //
 // With [HandleTx] what a handler sends, its dead letter and its record's offset are committed in one transaction of the group's, or not at all (G11).
 //
+// # Values that are kept elsewhere
+//
+// With [ClaimCheck] handlers have values that are too large for Kafka and were kept in a store by producer.ClaimCheck.
+//
 // # Steering it
 //
 // [Group.Pause], [Group.SetConcurrency], [Group.Seek] and [Group.Replay] work while the group runs, [Limit] holds handlers to a rate that may change, and
@@ -45,5 +49,6 @@
 //
 // # What it does not do
 //
-// It does not make a handler idempotent: after a crash, what was running is handled again. [Message].Fence lets a store refuse a late writer.
+// It does not make a handler idempotent by itself: after a crash, what was running is handled again. middleware.Idempotent handles such a record once, with a table in
+// the handler's own database; [Message].Fence lets a store refuse a late writer.
 package consumer

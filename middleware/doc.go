@@ -1,7 +1,7 @@
 // Package middleware wraps what surrounds one attempt to handle a record, or one send: correlation ids, traces, metrics, log lines, time limits.
 //
 // An attempt's middleware has a bare name (Correlation, Tracing, Metrics, Logging, Timeout); a send's has the prefix Send. The first one added is the
-// outermost. [Default] and [DefaultSend] are the chains that consumer.New and producer.New begin with; what a service adds comes inside them, so that its
+// outermost. [Idempotent] handles a record once that comes twice, with a [HandledTable]; [SendClaimCheck] keeps large values in a [ClaimStore]. [Default] and [DefaultSend] are the chains that consumer.New and producer.New begin with; what a service adds comes inside them, so that its
 // time is measured and its errors are seen.
 //
 //	func Audit(next sordini.Handler) sordini.Handler {

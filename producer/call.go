@@ -20,7 +20,7 @@ import (
 type call struct {
 	out  *sordini.Record
 	rec  kgo.Record
-	used bool // by a wait, which may outlive it: not for the pool
+	wait *wait // of the caller that waits for it; it may outlive the call, which is not for the pool then
 	done func(*sordini.Record, error)
 	tx   *Tx   // nil outside of transactions
 	size int64 // bytes of room
@@ -52,17 +52,24 @@ var pool = sync.Pool{New: func() any { return new(call) }}
 
 // recycle gives a call back that nobody has any more.
 func (c *call) recycle() {
-	if c.used {
+	if c.wait != nil {
 		return
 	}
 	*c = call{}
 	pool.Put(c)
 }
 
+// hurries reports whether somebody waits for the call.
+func (c *call) hurries() bool { return c.wait != nil }
+
+// corked reports whether others that the same caller waits for are still to come.
+func (c *call) corked() bool { return c.wait != nil && c.wait.corked.Load() }
+
 // calls is a list of calls in the order of their acceptance.
 type calls struct {
 	head, tail *call
 	n          int
+	bytes      int64
 }
 
 func (l *calls) push(c *call) {
@@ -74,6 +81,7 @@ func (l *calls) push(c *call) {
 	}
 	l.tail = c
 	l.n++
+	l.bytes += c.size
 }
 
 func (l *calls) remove(c *call) {
@@ -89,6 +97,7 @@ func (l *calls) remove(c *call) {
 	}
 	c.list, c.prev, c.next = nil, nil, nil
 	l.n--
+	l.bytes -= c.size
 }
 
 func (l *calls) pop() *call {

@@ -29,8 +29,13 @@
 // # Where a record goes
 //
 // A key is placed by Java's murmur2; records without a key go to one partition for 64 KiB and then to another. Topics are not created by sending to them: an
-// unknown one is an error with the nearest name. A record that exceeds its topic's max.message.bytes is refused before it is sent, measured without
-// compression.
+// unknown one is an error with the nearest name. [Partition] chooses in place of the key. A record that exceeds its topic's max.message.bytes is refused before it is
+// sent, measured without compression; [ClaimCheck] keeps large values elsewhere.
+//
+// # Many records
+//
+// [Publisher.SendBatch] sends many values of one contract and [Producer.SendAll] values of several; [Publisher.SendAsync] does not wait. What is not answered yet is
+// bounded ([MaxBuffered]): who exceeds that waits, or is refused ([WhenFull]).
 //
 // # Transactions
 //

@@ -14,7 +14,14 @@ import (
 // with certainty, and what it has it can only be asked to give back all at once.
 const stallAfter = time.Second
 
-// partition is the queue before franz-go's own for one partition. In good times a record passes straight through.
+// companyBytes is how much of a partition waits for company: no more than Java's batch.size, which several requests are worth.
+const companyBytes = 64 << 10
+
+// partition is the queue before franz-go's own for one partition.
+//
+// In good times a record passes straight through where nothing of its partition is unanswered. Otherwise it waits for company, until all of that is answered, there is
+// a batch's worth of it, or somebody waits for one of them: franz-go without linger sends whatever it has, and requests of a few records cost several times the CPU.
+// So nothing waits longer than a round trip, and a record that is alone does not wait at all (Nagle's rule).
 //
 // franz-go gives a single record back under no circumstances, and a whole partition's records only while the first of them was never sent or was refused with
 // certainty; the broker appends a later one only after the first (sequence numbers), so then none of them is on the log. That is used as a whole: when a
@@ -32,6 +39,7 @@ type partition struct {
 	back    calls       // taken back by franz-go's word, while others are still given
 	gen     *generation // the context of what is given
 	taking  bool        // what is given is being taken back: nothing is given
+	stuck   bool        // what waits was held back because no acknowledgements came
 	acked   int64       // acknowledgements so far
 	seen    int64       // acked when a send last looked
 	seenAt  time.Time   // when that changed, or the first record was given
@@ -48,11 +56,34 @@ func (p *partition) add(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.part = p
-	if p.taking || p.waiting.n > 0 || p.stalledLocked(c.began) {
+	if p.taking || p.stuck || p.stalledLocked(c.began) {
+		p.stuck = true
 		p.waiting.push(c)
 		return
 	}
-	p.giveLocked(c, c.began)
+	if p.waiting.n == 0 && (p.given.n == 0 || c.hurries()) && !c.corked() {
+		p.giveLocked(c, c.began)
+		return
+	}
+	p.waiting.push(c)
+	if p.waiting.bytes >= companyBytes || c.hurries() && !c.corked() {
+		p.giveAllLocked(c.began)
+	}
+}
+
+// uncork gives what waited for the others of its batch.
+func (p *partition) uncork() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.taking && !p.stuck {
+		p.giveAllLocked(time.Now())
+	}
+}
+
+func (p *partition) giveAllLocked(now time.Time) {
+	for c := p.waiting.pop(); c != nil; c = p.waiting.pop() {
+		p.giveLocked(c, now)
+	}
 }
 
 func (p *partition) stalledLocked(now time.Time) bool {
@@ -67,7 +98,7 @@ func (p *partition) stalledLocked(now time.Time) bool {
 func (p *partition) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.taking || p.waiting.n > 0
+	return p.taking || p.stuck
 }
 
 func (p *partition) giveLocked(c *call, now time.Time) {
@@ -131,16 +162,15 @@ func (p *partition) resumeLocked() {
 		p.taking, p.gen = false, newGeneration()
 		p.t.p.takingBack.Add(-1)
 	}
-	if p.back.n == 0 && p.waiting.n == 0 {
+	if p.back.n == 0 && !p.stuck && (p.waiting.n == 0 || p.given.n > 0) {
 		return
 	}
 	now := time.Now()
+	p.stuck = false
 	for c := p.back.pop(); c != nil; c = p.back.pop() {
 		p.giveLocked(c, now)
 	}
-	for c := p.waiting.pop(); c != nil; c = p.waiting.pop() {
-		p.giveLocked(c, now)
-	}
+	p.giveAllLocked(now)
 	p.seen, p.seenAt = p.acked, now
 }
 

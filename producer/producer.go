@@ -137,8 +137,8 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	if c.rec.Timestamp.IsZero() {
 		c.rec.Timestamp = now
 	}
-	w, waited := ctx.Value(waitKey{}).(*wait)
-	c.used = waited
+	w, _ := ctx.Value(waitKey{}).(*wait)
+	c.wait = w
 	if err := p.room.take(ctx, c.size, p.deadline(c)); err != nil {
 		done(r, notWritten(r.Topic, err))
 		return
@@ -154,7 +154,7 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	p.alarm.set(p.overdue(c))
 	t := p.topic(r.Topic)
 	t.add(c)
-	if waited {
+	if w != nil {
 		w.attach(r, t, c)
 	}
 }

@@ -268,6 +268,13 @@ func (t *topic) drop(told *answers, gone *[]*call) {
 	}
 }
 
+// partOf is the partition that a call was handed to, nil for none yet.
+func (t *topic) partOf(c *call) *partition {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return c.part
+}
+
 // abandon answers a call whose caller waits no longer. Where the record is still ours it goes no further; where it is franz-go's it goes on, because it can not be
 // called back alone.
 func (t *topic) abandon(c *call, cause error) {

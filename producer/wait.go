@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sordini-go/sordini"
 )
@@ -12,6 +13,7 @@ import (
 // record is, and the caller can give it up when its context ends.
 type wait struct {
 	context.Context
+	corked atomic.Bool // more records are to come: those that are there wait for them
 
 	mu      sync.Mutex // guards what follows
 	current *sordini.Record
@@ -59,6 +61,21 @@ func (w *wait) answer(to *error, err error) {
 	}
 }
 
+// uncork has what is there sent: no more records come.
+func (w *wait) uncork() {
+	w.corked.Store(false)
+	w.mu.Lock()
+	at := w.at
+	w.mu.Unlock()
+	var last *partition
+	for _, x := range at {
+		if p := x.t.partOf(x.c); p != nil && p != last {
+			p.uncork()
+			last = p
+		}
+	}
+}
+
 // await waits for all answers. When the context ends first it gives up what has none.
 func (w *wait) await() {
 	select {
@@ -101,6 +118,7 @@ func (w *wait) leave(r *sordini.Record, err *error) error {
 // sendAll sends records and waits. errs has a place for each; a record that is nil has its error already.
 func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs []error) {
 	w := &wait{Context: ctx, done: make(chan struct{})}
+	w.corked.Store(true)
 	for _, r := range records {
 		if r != nil {
 			w.left++
@@ -119,6 +137,7 @@ func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs 
 		w.mu.Unlock()
 		p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&errs[i], e) })
 	}
+	w.uncork()
 	w.await()
 	for i, r := range records {
 		if r != nil {

@@ -1,6 +1,6 @@
 # `make` or `make help` lists what one can do. Nothing here is more than the command it shows.
 .DEFAULT_GOAL := help
-.PHONY: help test race lint fmt tidy kafka integration ci ci-full
+.PHONY: help test race lint fmt tidy kafka integration containers image ci ci-full
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ kafka: ## three brokers of real Apache Kafka on loopback until Ctrl-C (Java 17, 
 
 integration: ## the guarantee suite on real Apache Kafka
 	.ci/run kafka
+
+containers: ## the image and its tests in containers, on a Docker engine of their own (root, Debian)
+	.ci/run containers
+
+image: ## build the image of the reference broker: sordini/broker:dev (Docker, Debian)
+	broker/container/image/build
 
 ci: ## what a change has to pass
 	.ci/run

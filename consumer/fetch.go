@@ -114,7 +114,7 @@ func (e *engine) fetchFailed(topic string, partition int32, err error) {
 			Summary: fmt.Sprintf("the batch at offset %d decompresses to more than %d bytes; nothing behind it is handled", large.Offset, maxDecompress),
 		})
 	case errors.As(err, &session):
-		e.report("session", Reason{Code: "group-session", Summary: fmt.Sprintf("the member is not in its group: %v", session.Err)})
+		e.report("session", Reason{Code: "group-session", Summary: fmt.Sprintf("the member is not in its group: %v", session.Err), member: e.membership()})
 		e.log.Warn("group session failed, joining again", "error", session.Err)
 		if fatal(session.Err) {
 			e.fail(fmt.Errorf("join the group: %w", session.Err))

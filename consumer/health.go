@@ -24,7 +24,8 @@ type Reason struct {
 	Since     time.Time `json:"since"`
 	Notice    bool      `json:"notice"` // worth knowing; the group is well all the same
 
-	last time.Time
+	last   time.Time
+	member membership // of group-session: who the member was
 }
 
 // report keeps a reason under a name until resolve takes it back.
@@ -74,17 +75,29 @@ const (
 	slowLetter   = 5 * time.Second
 	slowCommit   = 10 * time.Second
 	slowPause    = time.Minute
-	lastingFetch = time.Minute // since a fetch failed last
+	lastingFetch = time.Minute     // since a fetch failed last
+	lastingLoss  = 5 * time.Minute // since the member was told last that it is not in its group; longer than an attempt to join
 	stuckOffset  = 10 * time.Minute
 	shareOfBound = 4 // a key or partition that holds more than this part of MaxInFlight is named
 )
+
+// rejoined says whether the member is in its group, and another one than it was. Members of the consumer protocol that never lost their place stay the same:
+// what was said of those passes.
+func (e *engine) rejoined(was membership) bool {
+	now := e.membership()
+	return now != was && now.generation > 0
+}
 
 func (e *engine) reasons(now time.Time) []Reason {
 	e.mu.Lock()
 	var rs []Reason
 	for name, r := range e.trouble {
-		if r.Code == "fetch-failed" && now.Sub(r.last) > lastingFetch {
-			delete(e.trouble, name) // it has not come back, though nothing was there to fetch either
+		if r.Code == "fetch-failed" && now.Sub(r.last) > lastingFetch { // it has not come back, though nothing was there to fetch either
+			delete(e.trouble, name)
+			continue
+		}
+		if r.Code == "group-session" && (e.rejoined(r.member) || now.Sub(r.last) > lastingLoss) {
+			delete(e.trouble, name)
 			continue
 		}
 		rs = append(rs, r)

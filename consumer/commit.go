@@ -233,6 +233,7 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		if s.log != nil {
 			if s.err == nil {
 				s.log.committed, s.log.committedAt = s.offset, now
+				s.p.started(s)
 			} else {
 				s.p.changed() // together again
 			}
@@ -247,7 +248,7 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		} else if s.p.commits.err = s.err; s.p.commits.failing.IsZero() {
 			s.p.commits.failing = now
 		}
-		if s.err != nil && s.log == nil {
+		if s.err != nil {
 			s.p.notStarted()
 		}
 		s.p.mu.Unlock()

@@ -33,11 +33,42 @@ type crashWatch struct {
 	courtesy bool      // nothing but that is to be committed
 
 	alone   bool            // records run one at a time
-	suspect commitmeta.Note // the record that ran when the process died
+	suspect commitmeta.Note // the record that ran when the process died; an inbox has a suspect of its own
 	permit  *lane           // whose head may run, once its note is acknowledged
-	at      int64           // that head's offset
+	at      readPlace       // where that head was read
 	noted   bool            // it is acknowledged
 	lived   int             // attempts that ran alone and returned
+}
+
+// readPlace is where a record was read: in the source, where log is nil, or in an inbox. It is noted in the commit of that place.
+type readPlace struct {
+	log    *inboxLog
+	offset int64
+}
+
+// place is where the task was read.
+func (t *task) place() readPlace {
+	if w := t.wait; w != nil {
+		return readPlace{w.log, w.offset}
+	}
+	return readPlace{nil, t.rec.Offset}
+}
+
+// suspectOf is who is under suspicion of the records that are read there.
+func (c *crashWatch) suspectOf(log *inboxLog) *commitmeta.Note {
+	if log != nil {
+		return &log.suspect
+	}
+	return &c.suspect
+}
+
+// suspected takes over what the last ownership noted of a place.
+func suspected(noted commitmeta.Note, from int64, done commitmeta.Completed) (suspect commitmeta.Note) {
+	if noted.OK && noted.Offset >= from && !done.Contains(noted.Offset) {
+		suspect = noted
+		suspect.Crashes++
+	}
+	return suspect
 }
 
 // watchCrashes begins an ownership with what the last one left. end is the log's.
@@ -45,10 +76,7 @@ func (p *partition) watchCrashes(meta commitmeta.Metadata, from, end int64) {
 	c := &p.crash
 	c.from, c.until, c.since, c.earlier = from, end, time.Now(), meta.Starts
 	p.hold |= holdStart
-	if c.alone = c.earlier >= crashLoop; meta.Noted.OK && meta.Noted.Offset >= from && !meta.Completed.Contains(meta.Noted.Offset) {
-		c.suspect = meta.Noted
-		c.suspect.Crashes++
-	}
+	c.alone, c.suspect = c.earlier >= crashLoop, suspected(meta.Noted, from, meta.Completed)
 	if c.alone {
 		p.e.log.Warn("the last starts ended in crashes: the partition's records are handled one at a time until the culprit is found", "partition", tp{p.topic.name, p.id}.String(), "starts", c.earlier)
 	}
@@ -66,7 +94,7 @@ func (p *partition) countStart() {
 // starts is what a commit at mark says. p.mu is held.
 func (p *partition) starts(mark int64) (starts int, note commitmeta.Note) {
 	c := &p.crash
-	progress := mark > c.from && !c.alone
+	progress := mark > c.from && !c.alone && !p.inboxStands(time.Now())
 	switch {
 	case progress && !c.over:
 		starts = 1
@@ -75,19 +103,24 @@ func (p *partition) starts(mark int64) (starts int, note commitmeta.Note) {
 	case !progress:
 		starts = c.earlier
 	}
-	note = c.suspect
-	if l := c.permit; l != nil && !c.over && (!c.convicted(l) || !note.OK) {
-		if !note.OK || note.Offset != c.at {
+	return starts, c.note(nil, mark)
+}
+
+// note is what a commit at mark says of the records that are read there. p.mu is held.
+func (c *crashWatch) note(log *inboxLog, mark int64) commitmeta.Note {
+	note := *c.suspectOf(log)
+	if l := c.permit; l != nil && c.at.log == log && !c.over && (!c.convicted(l) || !note.OK) {
+		if !note.OK || note.Offset != c.at.offset {
 			note = commitmeta.Note{}
 		}
-		note = commitmeta.Note{Offset: c.at, OK: true, Crashes: note.Crashes}
+		note = commitmeta.Note{Offset: c.at.offset, OK: true, Crashes: note.Crashes}
 	} else if note.OK {
 		note.Crashes-- // it does not run: who reads this counts one
 	}
 	if note.Offset < mark {
 		note = commitmeta.Note{}
 	}
-	return starts, note
+	return note
 }
 
 // started hears that a commit was acknowledged. p.mu is held.
@@ -96,7 +129,7 @@ func (p *partition) started(s *snapshot) {
 	if s.counted {
 		p.hold &^= holdStart
 	}
-	if c.permit != nil && s.note.OK && s.note.Offset == c.at {
+	if c.permit != nil && s.note.OK && (readPlace{s.log, s.note.Offset}) == c.at {
 		c.noted = true
 	}
 	p.dispatch()
@@ -127,7 +160,9 @@ func (p *partition) handOver() {
 
 // convicted says whether the head of a lane has killed the process often enough. p.mu is held.
 func (c *crashWatch) convicted(l *lane) bool {
-	return c.suspect.OK && c.suspect.Crashes >= crashesOfOne && l.head.wait == nil && l.head.rec.Offset == c.suspect.Offset
+	at := l.head.place()
+	suspect := c.suspectOf(at.log)
+	return suspect.OK && suspect.Crashes >= crashesOfOne && suspect.Offset == at.offset
 }
 
 // mayChoose says whether another record may run in a partition whose records run alone. p.mu is held.
@@ -138,10 +173,10 @@ func (p *partition) mayChoose() bool {
 // runsAlone says whether the head of a lane may run now; where not, the lane is first in the queue, and its note on its way. p.mu is held.
 func (p *partition) runsAlone(l *lane) bool {
 	c := &p.crash
-	if c.convicted(l) || l.head.wait != nil && c.permit == nil {
+	if c.convicted(l) {
 		return true
 	}
-	if x := c.permit; x == l && c.at != l.head.rec.Offset || x != nil && x != l && x.state != laneReady {
+	if x := c.permit; x == l && c.at != l.head.place() || x != nil && x != l && x.state != laneReady {
 		p.retract() // what had it was truncated, or waits for something else
 	}
 	if c.permit == l {
@@ -150,7 +185,7 @@ func (p *partition) runsAlone(l *lane) bool {
 	p.ready.unpop(l)
 	l.state = laneReady
 	if c.permit == nil && p.e.solo.take(p) {
-		c.permit, c.at, c.noted = l, l.head.rec.Offset, false
+		c.permit, c.at, c.noted = l, l.head.place(), false
 		p.changed()
 		p.e.commitNow()
 	}
@@ -170,16 +205,47 @@ func (p *partition) ranAlone(a *attempt) {
 		p.retract()
 		p.changed() // the note is taken back
 	}
-	if c.suspect.OK && a.src.Offset == c.suspect.Offset && a.doomed == nil {
-		c.suspect = commitmeta.Note{}
+	at := readPlace{nil, a.src.Offset}
+	if a.wait != nil {
+		at = readPlace{a.wait.log, a.wait.offset}
 	}
-	outstanding := c.suspect.OK && p.mark.Load() <= c.suspect.Offset
-	if outstanding || c.lived < aloneFor+p.e.g.cfg.concurrency && p.mark.Load() < c.until {
+	if suspect := c.suspectOf(at.log); suspect.OK && at.offset == suspect.Offset && a.doomed == nil {
+		*suspect = commitmeta.Note{}
+	}
+	own := 0
+	if a.wait != nil {
+		own = 1
+	}
+	if p.underSuspicion() || c.lived < aloneFor+p.e.g.cfg.concurrency && (p.mark.Load() < c.until || p.bodies > own || p.inboxDue(time.Now())) {
 		return
 	}
 	c.alone, c.earlier, c.from = false, 0, -1
 	p.changed()
 	p.e.log.Info("no record killed the process any more: records are handled side by side again", "partition", tp{p.topic.name, p.id}.String())
+}
+
+// underSuspicion says whether a suspect has not ended. p.mu is held.
+func (p *partition) underSuspicion() bool {
+	c := &p.crash
+	return c.suspect.OK && p.mark.Load() <= c.suspect.Offset ||
+		slices.ContainsFunc(p.logs, func(x *inboxLog) bool { return x.suspect.OK && x.ix != nil && x.ix.Mark() <= x.suspect.Offset })
+}
+
+// inboxDue says whether something that waits in an inbox may run. p.mu is held.
+func (p *partition) inboxDue(now time.Time) bool {
+	return slices.ContainsFunc(p.logs, func(x *inboxLog) bool {
+		if x.ix == nil {
+			return false
+		}
+		at, ok := x.ix.NextDue()
+		return x.loading || ok && at <= now.UnixMilli()
+	})
+}
+
+// inboxStands says whether something of an inbox runs, or may, and its offset has not moved: the source may move on for ever beside a record there that kills
+// the process. p.mu is held.
+func (p *partition) inboxStands(now time.Time) bool {
+	return (p.bodies > 0 || p.inboxDue(now)) && !slices.ContainsFunc(p.logs, func(x *inboxLog) bool { return x.ix != nil && x.ix.Mark() > x.from })
 }
 
 // errCrash is what a convicted record dies of.
@@ -190,7 +256,7 @@ func (p *partition) doom(l *lane) error {
 	if !p.crash.convicted(l) {
 		return nil
 	}
-	return fmt.Errorf("%w, %d times while nothing else of its partition ran", errCrash, p.crash.suspect.Crashes)
+	return fmt.Errorf("%w, %d times while nothing else of its partition ran", errCrash, p.crash.suspectOf(l.head.place().log).Crashes)
 }
 
 // solo lets one record at a time of all partitions whose records run alone: a note names a culprit only where nothing else is under suspicion.

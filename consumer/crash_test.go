@@ -108,6 +108,67 @@ func findCulprit(t *testing.T, kind string) {
 	}
 }
 
+// TestG9RedrivenRecordThatKillsTheProcessIsFoundAndDies: it stands in the inbox and not in the source, whose mark moves on in each life.
+func TestG9RedrivenRecordThatKillsTheProcessIsFoundAndDies(t *testing.T) {
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { findRedrivenCulprit(t, kind) }) })
+	}
+}
+
+func findRedrivenCulprit(t *testing.T, kind string) {
+	w := newWorld(t, 1)
+	w.put("a=1", "b=2", "c=3")
+	r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { return consumer.Permanent(errBoom) }))
+	waitFor(t, "all are dead", func() bool { return len(w.dead()) == 3 && w.committed() == 3 })
+	r.cleanly()
+	for _, value := range []string{"2", "3"} { // who kills it is the first
+		for i := range 3 {
+			if l := w.letter(i); string(l.Record.Value) == value {
+				w.redrive(l, "op")
+			}
+		}
+	}
+	got := newSeen(t)
+	lives, next := 0, 10
+	for ; lives < 20; lives++ {
+		for range 5 {
+			w.put(fmt.Sprintf("k%d=%d", next%7, next))
+			next++
+		}
+		died, r := life(t, w, kind, func(m *consumer.Message[string]) bool { return m.Value == "2" }, got)
+		over := make(chan struct{})
+		go func() {
+			for len(w.dead()) == 3 || w.inboxCommitted() < 2 || w.committed() < int64(next-10+3) {
+				select {
+				case <-died:
+					return
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+			close(over)
+		}()
+		select {
+		case <-died:
+			r.cancel()
+			<-r.done
+			continue
+		case <-over:
+			r.cleanly()
+		}
+		break
+	}
+	if lives != 5 {
+		t.Errorf("the record killed %d processes, want 5: three until records ran alone, two that convict it", lives)
+	}
+	dead := w.dead()
+	if len(dead) != 4 {
+		t.Fatalf("%d dead letters, want those of the outage and the culprit's", len(dead))
+	}
+	if h := headersOf(dead[3]); h["dlt-error-class"] != "crash" || h["dlt-offset"] != "1" {
+		t.Errorf("the dead letter is of class %q and offset %s", h["dlt-error-class"], h["dlt-offset"])
+	}
+}
+
 func TestStartsThatEndInOrderAreNoCrashLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

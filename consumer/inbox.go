@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
 	"github.com/sordini-go/sordini/consumer/internal/inbox"
 	"github.com/sordini-go/sordini/dlt"
 	"github.com/sordini-go/sordini/internal/history"
@@ -27,6 +28,7 @@ type inboxLog struct {
 	own       bool // of the topic's present name, not of one that it had
 
 	ix        *inbox.Index // nil until it is known where to read from
+	from      int64        // where the ownership began to read
 	until     int64        // where reading has to come before the source partition is dispatched
 	caughtUp  bool
 	closed    bool
@@ -39,7 +41,8 @@ type inboxLog struct {
 	trimmedAt time.Time
 	noTrim    bool // the brokers do not let the group
 
-	committed   int64 // what was acknowledged, -1 for nothing
+	suspect     commitmeta.Note // the record of it that ran when the process died
+	committed   int64           // what was acknowledged, -1 for nothing
 	committedAt time.Time
 	unreadable  int64 // an entry that this release can not read, -1 for none
 	why         error

@@ -19,6 +19,8 @@ func (p *partition) inboxSnapshots() (snaps []*snapshot) {
 		meta := commitmeta.Metadata{TopicID: x.id, LeaderEpoch: -1}
 		meta.Base, meta.Completed = x.ix.Ahead()
 		s.offset = meta.Base
+		s.note = p.crash.note(x, s.offset)
+		meta.Noted = s.note
 		if s.encode(meta); meta.Bytes() > p.e.metadata.capacity()/2 {
 			x.tight = true
 			p.e.loadSoon()

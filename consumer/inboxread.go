@@ -206,7 +206,7 @@ func (r *inboxReader) begin(ctx context.Context, logs []*inboxLog) error {
 }
 
 func (r *inboxReader) beginAt(x *inboxLog, c committed, start, end int64) {
-	at, done := start, commitmeta.Completed{}
+	at, done, noted := start, commitmeta.Completed{}, commitmeta.Note{}
 	if c.offset >= start && c.offset <= end {
 		meta, err := commitmeta.Decode(c.metadata)
 		if err == nil {
@@ -214,7 +214,7 @@ func (r *inboxReader) beginAt(x *inboxLog, c committed, start, end int64) {
 		}
 		switch {
 		case err == nil:
-			at, done = c.offset, meta.Completed
+			at, done, noted = c.offset, meta.Completed, meta.Noted
 		case errors.Is(err, commitmeta.ErrTopicRecreated):
 		default:
 			at = c.offset
@@ -234,6 +234,7 @@ func (r *inboxReader) beginAt(x *inboxLog, c committed, start, end int64) {
 		}
 	}()
 	x.ix, x.until, x.committed, x.trimmed = inbox.New(at, done), end, c.offset, start
+	x.from, x.suspect = at, suspected(noted, at, done)
 	if x.own {
 		x.ix.Reach(p.readSoFar())
 	}

@@ -395,6 +395,7 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 		p.mu.Lock()
 		if s.log != nil {
 			s.log.committed, s.log.committedAt = s.offset, now
+			p.started(s)
 			p.mu.Unlock()
 			continue
 		}

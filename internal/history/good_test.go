@@ -251,6 +251,18 @@ var goodHistories = []struct {
 			ok m1 0
 			handled m1 0 via=7 redriven
 			commits m1 8 inbox`, want: Counts{Handled: 3}},
+	{name: "redriven and dead again before anybody has told of the redrive", history: three + `assigned m1 1
+			start m1 0
+			error m1 0
+			acked m1 0 0
+			dead m1 0
+			` + handle("m1", 1, 2) + `commits m1 3
+			start m1 0 via=7 redriven
+			error m1 0
+			acked m1 0 1
+			redrive 0 7
+			dead m1 0 via=7 redriven
+			commits m1 8 inbox`, want: Counts{Handled: 2, Dead: 1}},
 	{name: "one batch of one key", history: three + `assigned m1 1
 			start m1 0 call=4
 			start m1 1 call=4

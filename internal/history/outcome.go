@@ -186,12 +186,12 @@ func (p *groupPart) redriven(c *Checker, e *Event) {
 		c.malformed(e, "a dead letter is redriven to nowhere")
 		return
 	}
-	if rec, i := p.records.get(e.Offset); rec != nil {
-		rec.flags[i] &^= recordAcked // it needs a dead letter again if it dies again
-	}
 	q := c.inbox(p, e.To)
 	q.log.note(e.To.Offset, noHash)
 	cpy, j := q.records.at(e.To.Offset)
+	if rec, i := p.records.get(e.Offset); rec != nil && cpy.started[j] == 0 { // whoever tells of the redrive may learn of it later than the group
+		rec.flags[i] &^= recordAcked // it needs a dead letter again if it dies again
+	}
 	cpy.flags[j] |= copyOwed
 	if cpy.started[j] == 0 {
 		cpy.started[j] = c.seq

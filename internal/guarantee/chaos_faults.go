@@ -26,6 +26,7 @@ func (x *chaos) fault(n int, kill bool) {
 	x.sourceFaults(verbs, l)
 	x.wireFaults(verbs, l)
 	x.brokerFaults(verbs, l)
+	l.redriveVerbs(verbs)
 	if l.kind.faults != nil {
 		l.kind.faults(l, verbs)
 	}
@@ -60,6 +61,7 @@ func (x *chaos) memberFaults(verbs map[string]func(), l *load) {
 	if len(l.live) == 0 {
 		return
 	}
+	verbs["a group goes over to the other protocol"] = l.goOver
 	if len(l.live) > 1 {
 		verbs["a member leaves"] = func() { l.leaving(l.pick()) }
 		verbs["a member is killed"] = func() {
@@ -100,6 +102,21 @@ func (l *load) storm() {
 	}
 	if len(l.live) == 0 {
 		l.join()
+	}
+}
+
+// goOver replaces the members by ones of the other protocol, one by one, as a deploy does.
+func (l *load) goOver() {
+	l.protocol = map[consumer.GroupProtocol]consumer.GroupProtocol{
+		consumer.ClassicProtocol: consumer.ConsumerProtocol, consumer.ConsumerProtocol: consumer.ClassicProtocol,
+	}[l.protocol]
+	for _, m := range slices.Clone(l.live) {
+		l.join()
+		l.pass(time.Duration(l.rng.Int64N(int64(l.Calm) / 4)))
+		if i := slices.Index(l.live, m); i >= 0 { // no record has killed it meanwhile
+			l.live = slices.Delete(l.live, i, i+1)
+			l.leaving(m)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ type kind struct {
 }
 
 // kinds are the kinds of work that share a run, each with a topic and a group of its own.
-var kinds = []kind{keyedWork, partitionWork, unorderedWork, inboxWork, txWork}
+var kinds = []kind{keyedWork, partitionWork, unorderedWork, batchWork, inboxWork, txWork}
 
 // load is one kind of work in a round.
 type load struct {
@@ -43,19 +43,25 @@ type load struct {
 	group string
 	live  []*member
 
+	protocol consumer.GroupProtocol // that members join with
+	redriven redriven
+
 	out    *topic // of what transactional members copy
 	copies *producer.Publisher[Item]
 	lives  int // transactional instances that have a name
 
-	mu      sync.Mutex
-	sources []*chaosSource
-	crashes map[string]int // how often an item has killed its member
+	mu       sync.Mutex
+	sources  []*chaosSource
+	crashes  map[string]int  // how often an item has killed its member
+	forgiven map[string]bool // items that work now
 }
 
 // join starts one more member.
 func (l *load) join() *member {
 	concurrency := 4 + l.rng.IntN(61)
-	opts := []consumer.Option{quick(4), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond)}
+	opts := []consumer.Option{
+		quick(4), consumer.Protocol(l.protocol), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond),
+	}
 	hurried := l.rng.IntN(4) == 0
 	if hurried {
 		opts = append(opts, consumer.DrainTimeout(0)) // handlers are cancelled at once
@@ -91,6 +97,9 @@ func (l *load) pick() *member {
 // handler is what a member does with a record: chaos of its own, then what the standard handler does.
 func (l *load) handler(m *member) handle {
 	return func(ctx context.Context, msg *consumer.Message[Item]) error {
+		if l.isForgiven(msg.Value.ID) {
+			return nil
+		}
 		if l.suffer(ctx, m, msg.Value) {
 			return errDead
 		}
@@ -130,6 +139,7 @@ func (l *load) suffer(ctx context.Context, m *member, it Item) bool {
 type chaosSource struct {
 	l      *load
 	prefix string // of its keys: its own, so that there is an order to keep
+	loops  bool   // the record in the middle of its work kills every process
 
 	mu     sync.Mutex
 	src    *source
@@ -138,12 +148,17 @@ type chaosSource struct {
 }
 
 func (l *load) addSource(n int) *chaosSource {
-	s := &chaosSource{l: l, prefix: fmt.Sprintf("s%d", n)}
+	s := &chaosSource{l: l, prefix: fmt.Sprintf("s%d", n), loops: n == 0 && l.loops()}
 	s.replace()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sources = append(l.sources, s)
 	return s
+}
+
+// loops reports whether a record of this load kills every process that handles it: in each round those of one kind of work do.
+func (l *load) loops() bool {
+	return (l.index+l.number+int(l.Seed%uint64(len(l.kinds()))))%len(l.kinds()) == 0
 }
 
 // replace starts a new service in place of the old one, which the caller has closed.
@@ -182,6 +197,9 @@ func (s *chaosSource) run(ctx context.Context, n int, rng *rand.Rand) {
 		for i := range batch {
 			it := Item{ID: fmt.Sprintf("%s-%s-%s-%d", s.l.unique, s.l.kind.name, s.prefix, sent+i), Key: fmt.Sprintf("%s-k%d", s.prefix, rng.IntN(max(chaosKeys, n/chaosPerKey)))}
 			s.l.kind.fate(rng, &it)
+			if s.loops && sent+i == n/2 {
+				it.Do, it.Slow, it.Crash = "", 0, "crash:1000" // every process that handles it, until it is found
+			}
 			wg.Add(1)
 			src.start(sends, s.l.topic, it, func(error) { wg.Done() })
 		}

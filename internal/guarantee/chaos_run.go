@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sordini-go/sordini/consumer"
 )
 
 // The size of a run.
@@ -33,12 +35,19 @@ type chaos struct {
 	work   map[string]int64
 }
 
+// kinds are the kinds of work that share the run.
+func (x *chaos) kinds() []kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return len(x.Work) > 0 && !slices.Contains(x.Work, k.name) })
+}
+
 func (x *chaos) run() {
-	for i, k := range kinds {
-		if len(x.Work) > 0 && !slices.Contains(x.Work, k.name) {
-			continue
+	for i, k := range x.kinds() {
+		l := &load{
+			chaos: x, kind: k, topic: x.topic(chaosPartitions), group: x.group(k.name), index: i, crashes: map[string]int{}, forgiven: map[string]bool{},
 		}
-		l := &load{chaos: x, kind: k, topic: x.topic(chaosPartitions), group: x.group(k.name), index: i, crashes: map[string]int{}}
+		if (i+x.number+int(x.Seed%2))%2 == 1 {
+			l.protocol = consumer.ConsumerProtocol
+		}
 		x.loads = append(x.loads, l)
 		x.expect(l.group, k.order, l.topic)
 		if k.prepare != nil {
@@ -110,12 +119,20 @@ func (x *chaos) settle() {
 		if len(l.live) == 0 {
 			l.join()
 		}
-		for end := time.Now().Add(x.target.Patience); !l.over(); x.pass(20 * time.Millisecond) { // members that records still kill are replaced meanwhile
-			if time.Now().After(end) {
-				x.t.Fatalf("waited %s for every accepted record to end and to be committed for %s\n%s%s", x.target.Patience, l.group, x.tally, x.healths())
-			}
-		}
+		l.wait("every accepted record to end and to be committed", l.over)
+		l.forgiveAll() // or nothing would ever work again, and an open flood breaker let none of them die
+		l.tellRedriven()
+		l.wait("every redriven dead letter to end and to be committed", l.redrivenOver)
 		x.look(func(t *tally) { x.work[l.kind.name] += int64(t.group(l.group).ended) })
+	}
+}
+
+// wait waits until something is so. Members that records still kill are replaced meanwhile.
+func (l *load) wait(what string, so func() bool) {
+	for end := time.Now().Add(l.target.Patience); !so(); l.pass(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			l.t.Fatalf("waited %s for %s for %s\n%s%s", l.target.Patience, what, l.group, l.tally, l.healths())
+		}
 	}
 }
 

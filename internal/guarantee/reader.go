@@ -33,6 +33,22 @@ func (sc *scene) read(topics ...string) {
 	ctx, cancel := sc.patience()
 	defer cancel()
 	starts, ends := sc.offsets(ctx, topics, -2, readUncommitted), sc.offsets(ctx, topics, -1, readUncommitted)
+	sc.readFrom(ctx, starts, ends, func(f found) {
+		sc.log.Record(f.event())
+		if sc.inspect != nil {
+			sc.inspect(f)
+		}
+	})
+	for at, end := range ends {
+		if starts[at] < end {
+			sc.log.Record(history.Event{Kind: history.Scanned, Topic: at.topic, Partition: at.partition, Ranges: []history.Range{{From: starts[at], To: end}}})
+		}
+	}
+}
+
+// readFrom reads partitions from their starts to their ends and calls f for each record that is committed.
+func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f func(found)) {
+	sc.t.Helper()
 	positions, left := map[string]map[int32]kgo.Offset{}, 0
 	for at, end := range ends {
 		if starts[at] < end {
@@ -43,18 +59,9 @@ func (sc *scene) read(topics ...string) {
 			left++
 		}
 	}
-	if left > 0 {
-		sc.readUntil(ctx, positions, ends, left)
+	if left == 0 {
+		return
 	}
-	for at, end := range ends {
-		if starts[at] < end {
-			sc.log.Record(history.Event{Kind: history.Scanned, Topic: at.topic, Partition: at.partition, Ranges: []history.Range{{From: starts[at], To: end}}})
-		}
-	}
-}
-
-func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]kgo.Offset, ends map[place]int64, left int) {
-	sc.t.Helper()
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(sc.target.Direct.Brokers...), kgo.ClientID("independent-reader"), kgo.ConsumePartitions(positions),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond),
@@ -81,11 +88,7 @@ func (sc *scene) readUntil(ctx context.Context, positions map[string]map[int32]k
 			if r.Attrs.IsControl() {
 				return // the end of a transaction, which may be the last there is
 			}
-			f := understand(r)
-			sc.log.Record(f.event())
-			if sc.inspect != nil {
-				sc.inspect(f)
-			}
+			f(understand(r))
 		})
 	}
 }

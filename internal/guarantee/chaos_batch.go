@@ -1,0 +1,23 @@
+package guarantee
+
+import (
+	"context"
+	"time"
+
+	"github.com/sordini-go/sordini/consumer"
+)
+
+// batchWork handles several records at once, in key order, and answers for each.
+var batchWork = kind{
+	name: "batch", fate: ordinaryFate,
+	register: func(l *load, m *member) error {
+		h := m.alive(l.handler(m))
+		return consumer.HandleBatch(m.g, l.topic.Topic, func(ctx context.Context, batch []*consumer.Message[Item]) error {
+			failed := make(consumer.BatchError, len(batch))
+			for i, msg := range batch {
+				failed[i] = h(ctx, msg)
+			}
+			return failed
+		}, consumer.BatchSize(1+l.rng.IntN(50)), consumer.BatchLinger(time.Duration(l.rng.IntN(50))*time.Millisecond))
+	},
+}

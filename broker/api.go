@@ -18,22 +18,10 @@ type api struct {
 // unserved are the requests that Apache Kafka 4.3.1 names in ApiVersions and the brokers do not serve: they end the connection, as a request that
 // does not exist does.
 var unserved = map[kmsg.Key]string{
-	kmsg.ShareGroupHeartbeat:        "share groups (KIP-932) come with the last part of the broker",
-	kmsg.ShareGroupDescribe:         "share groups",
-	kmsg.ShareFetch:                 "share groups",
-	kmsg.ShareAcknowledge:           "share groups",
-	kmsg.InitializeShareGroupState:  "share groups",
-	kmsg.ReadShareGroupState:        "share groups",
-	kmsg.WriteShareGroupState:       "share groups",
-	kmsg.DeleteShareGroupState:      "share groups",
-	kmsg.ReadShareGroupStateSummary: "share groups",
-	kmsg.DescribeShareGroupOffsets:  "share groups",
-	kmsg.AlterShareGroupOffsets:     "share groups",
-	kmsg.DeleteShareGroupOffsets:    "share groups",
-	kmsg.StreamsGroupHeartbeat:      "Streams' own groups (KIP-1071) come with the last part of the broker",
-	kmsg.StreamsGroupDescribe:       "Streams' own groups",
-	kmsg.AddRaftVoter:               "the controllers are not servers of their own",
-	kmsg.RemoveRaftVoter:            "the controllers are not servers of their own",
+	kmsg.StreamsGroupHeartbeat: "Streams' own groups (KIP-1071) come with the last part of the broker",
+	kmsg.StreamsGroupDescribe:  "Streams' own groups",
+	kmsg.AddRaftVoter:          "the controllers are not servers of their own",
+	kmsg.RemoveRaftVoter:       "the controllers are not servers of their own",
 }
 
 // apis is filled by init, because the handler of ApiVersions reads it.
@@ -109,6 +97,19 @@ func init() {
 
 		kmsg.ConsumerGroupHeartbeat: {0, 1, false, handleGroup},
 		kmsg.ConsumerGroupDescribe:  {0, 1, false, handleConsumerGroupDescribe},
+
+		kmsg.ShareGroupHeartbeat:        {1, 1, false, handleGroup},
+		kmsg.ShareGroupDescribe:         {1, 1, false, handleShareGroupDescribe},
+		kmsg.ShareFetch:                 {1, 2, false, handleShareFetch},
+		kmsg.ShareAcknowledge:           {1, 2, false, handleShareAcknowledge},
+		kmsg.DescribeShareGroupOffsets:  {0, 1, false, handleDescribeShareGroupOffsets},
+		kmsg.AlterShareGroupOffsets:     {0, 0, false, handleAlterShareGroupOffsets},
+		kmsg.DeleteShareGroupOffsets:    {0, 0, false, handleDeleteShareGroupOffsets},
+		kmsg.InitializeShareGroupState:  {0, 0, false, handleInitializeShareGroupState},
+		kmsg.ReadShareGroupState:        {0, 0, false, handleReadShareGroupState},
+		kmsg.WriteShareGroupState:       {0, 1, false, handleWriteShareGroupState},
+		kmsg.DeleteShareGroupState:      {0, 0, false, handleDeleteShareGroupState},
+		kmsg.ReadShareGroupStateSummary: {0, 1, false, handleReadShareGroupStateSummary},
 	} {
 		apis[key.Int16()] = api{min: a.min, max: a.max, keeps: a.keeps, handle: a.handle}
 	}
@@ -178,6 +179,7 @@ var features = []struct {
 	{"eligible.leader.replicas.version", [2]int16{0, 1}, 1},
 	{"group.version", [2]int16{0, 1}, 1},
 	{"metadata.version", [2]int16{7, 30}, 30},
+	{"share.version", [2]int16{0, 1}, 1},
 	{"transaction.version", [2]int16{0, 2}, 2},
 }
 

@@ -36,11 +36,21 @@ func (r *request) denyGroup(group string) kmsg.Response {
 	if !r.allowsGroup(op, group) {
 		return failWhole(r.msg, kerr.GroupAuthorizationFailed.Code)
 	}
-	if req, ok := r.msg.(*kmsg.ConsumerGroupHeartbeatRequest); ok {
-		for _, topic := range req.SubscribedTopicNames {
-			if !r.allowsTopic(kmsg.ACLOperationDescribe, topic) {
-				return failWhole(r.msg, kerr.TopicAuthorizationFailed.Code)
-			}
+	var reads []string
+	switch req := r.msg.(type) {
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		reads = req.SubscribedTopicNames
+	case *kmsg.ShareGroupHeartbeatRequest:
+		if !validMember(req.MemberID) {
+			resp := failWhole(r.msg, kerr.InvalidRequest.Code).(*kmsg.ShareGroupHeartbeatResponse)
+			resp.ErrorMessage = kmsg.StringPtr("Invalid member id in the request.")
+			return resp
+		}
+		reads = req.SubscribedTopicNames
+	}
+	for _, topic := range reads {
+		if !r.allowsTopic(kmsg.ACLOperationDescribe, topic) {
+			return failWhole(r.msg, kerr.TopicAuthorizationFailed.Code)
 		}
 	}
 	return nil

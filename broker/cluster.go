@@ -21,6 +21,7 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/groups"
 	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/settings"
+	"github.com/sordini-go/sordini/broker/internal/sharegroups"
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
@@ -43,8 +44,8 @@ type Config struct {
 	// AutoCreateTopics creates a topic when a client that allows it asks for its metadata, as Kafka does by default.
 	AutoCreateTopics bool
 	// Properties are settings of the brokers under Kafka's names, such as offset.metadata.max.bytes or message.max.bytes. A name that Kafka does not
-	// have is refused, and one that has no effect here is taken and said in the log. Unless they are given, group.initial.rebalance.delay.ms and
-	// group.consumer.assignment.interval.ms are 0, where Kafka waits seconds.
+	// have is refused, and one that has no effect here is taken and said in the log. Unless they are given, group.initial.rebalance.delay.ms,
+	// group.consumer.assignment.interval.ms and group.share.assignment.interval.ms are 0, where Kafka waits seconds.
 	Properties map[string]string
 	// Racks are the brokers' racks (broker.rack) in the order of their node ids: replicas are spread over them, and where the property
 	// replica.selector.class is RackAwareReplicaSelector consumers are sent to a replica in their own (KIP-392). Default: none.
@@ -95,6 +96,7 @@ type Cluster struct {
 	security        *security
 	authorizer      *acl.Authorizer // nil: everyone may do everything
 	groups          *groups.Manager
+	shareStates     *sharegroups.States
 	coordinators    coordinators
 	txns            *txns.Manager
 	txnCoordinators txnCoordinators
@@ -189,6 +191,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.coordinators.changed = make(chan struct{})
 	c.tellGroupsLocked()
 	c.coordinators.leads = slices.Repeat([]int32{noLeader}, values.Int("offsets.topic.num.partitions"))
+	c.shareStates = c.newShareStates(values)
 	c.groups = c.newGroups()
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()
@@ -289,6 +292,9 @@ func (c *Cluster) Close() error {
 	}
 	c.timers.close()
 	c.wg.Wait()
+	for _, n := range c.nodes { // what requests have taken up that were under way
+		n.shares.clear()
+	}
 	return nil
 }
 

@@ -38,6 +38,8 @@ type conn struct {
 	out      []byte // the encoded response
 	pieces   net.Buffers
 
+	shareGroups map[string]bool // that it has had a session of; see hangUpShares
+
 	mu     sync.Mutex // guards client
 	client string     // the client id of the last request
 }
@@ -94,6 +96,7 @@ func (c *conn) close() {
 
 // serve handles requests until the connection ends.
 func (c *conn) serve() {
+	defer c.hangUpShares()
 	defer c.hangUp()
 	values := c.node.cluster.property()
 	limit := values.Int("socket.request.max.bytes")

@@ -156,10 +156,15 @@ func handleFindCoordinator(r *request) answer {
 			r.node.cluster.provideInternal(transactionsTopic)
 			n = r.node.cluster.node(r.node.cluster.ofTxn(key))
 		case coordinatesShare:
-			if req.Version >= 6 {
-				return nil, codef(kerr.CoordinatorNotAvailable, "") // share groups are off
+			if req.Version < 6 {
+				return nil, codef(kerr.InvalidRequest, "")
 			}
-			return nil, codef(kerr.InvalidRequest, "")
+			k, err := parseShareKey(key)
+			if err != nil {
+				return nil, because(kerr.InvalidRequest, err)
+			}
+			r.node.cluster.provideInternal(shareStateTopic)
+			n = r.node.cluster.node(r.node.cluster.ofShare(k))
 		default:
 			return nil, codef(kerr.InvalidRequest, "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.")
 		}
@@ -167,6 +172,9 @@ func handleFindCoordinator(r *request) answer {
 			return nil, kerr.CoordinatorNotAvailable
 		}
 		return n, nil
+	}
+	if req.CoordinatorType == coordinatesShare && req.Version >= 6 && !r.allowsCluster(kmsg.ACLOperationClusterAction) {
+		return answer{resp: failRequest(req, kerr.ClusterAuthorizationFailed.Code)}
 	}
 	if req.Version < 4 {
 		n, err := find(req.CoordinatorKey)
@@ -204,6 +212,7 @@ func (c *Cluster) topicsChanged() { c.coordinators.stale.Store(true) }
 func (c *Cluster) refreshGroups() {
 	if c.coordinators.stale.CompareAndSwap(true, false) {
 		c.groups.Changed()
+		c.shareStates.DeleteTopics(func(id [16]byte) bool { return c.lookupID(id) != nil })
 	}
 }
 
@@ -254,9 +263,12 @@ func (c *Cluster) newGroups() *groups.Manager {
 			Assignors: strings.FieldsFunc(p.String("group.consumer.assignors"), func(r rune) bool { return r == ',' || r == ' ' }),
 			Migration: migrations[p.String("group.consumer.migration.policy")],
 		},
-		ConsumerOf: c.consumerConfig,
-		Write:      c.writeGroups,
-		Changed:    c.watchers.notify,
-		Logger:     c.log,
+		ConsumerOf:  c.consumerConfig,
+		Share:       groups.ShareConfig{MaxSize: p.Int("group.share.max.size")},
+		ShareOf:     c.shareConfig,
+		ShareStates: shareStates{c.shareStates},
+		Write:       c.writeGroups,
+		Changed:     c.watchers.notify,
+		Logger:      c.log,
 	})
 }

@@ -47,6 +47,14 @@
 // Kafka: [Cluster.WaitTransaction] waits until it is through. testdata/transactions has what Apache Kafka 4.3.1 answered to some 290 requests, and a test
 // compares.
 //
+// # Share groups
+//
+// Members of a share group (KIP-932) have records rather than partitions: they acquire them for a while, give each back as accepted, released, rejected or
+// renewed, and a record that was delivered as often as the group's limit says ends. The leader of a partition knows who has what; what has ended and how
+// often the rest was delivered is written down in __share_group_state, and another leader goes on from there. All settings of share groups act, their
+// offsets are described, set and deleted, and a group's assignment is the simple assignor's. As in Kafka a new group reads from the end
+// (share.auto.offset.reset) and has its first partitions with its second heartbeat (group.share.heartbeat.interval.ms).
+//
 // # Faults
 //
 // [Cluster.Inject] makes requests go wrong: failed with a code, delayed, slowed, stalled, dropped before they are carried out or after, answered in part,
@@ -75,14 +83,14 @@
 //
 //   - Replication is a step of the append: with acks=all a follower that can fetch has it at once, otherwise after [Config.ReplicationDelay]. A broker
 //     that is killed is replaced at once, or after its session where [AfterSession] asks for it. What the controller decides every broker knows at once.
-//   - Share groups and a data directory are not there yet.
+//   - A data directory is not there yet.
 //   - A broker has one log directory, which does not exist: it may be full ([Cluster.FillDisk]), and nothing outlives the process. A fetch may cross the
 //     end of a segment, which one of Kafka's does not, and ends with a whole batch, where Kafka's may end in the middle of one at a byte limit.
 //   - Strings that are not valid UTF-8 are kept byte by byte; Kafka replaces what is invalid.
 //   - All brokers have one listener each, of one kind; SASL GSSAPI and delegation tokens are not served, as in a Kafka where they are off.
-//   - Kafka's own topics (__consumer_offsets, __transaction_state) are created when the first coordinator is asked for, with a replica on every broker,
-//     and led by the coordinators. They hold offsets, members of classic groups and transactional ids in Kafka's own encoding, but no members of consumer
-//     groups, and what somebody else writes there nobody reads: a coordinator that takes over knows already.
+//   - Kafka's own topics (__consumer_offsets, __transaction_state, __share_group_state) are created when the first coordinator is asked for, with a replica on every broker,
+//     and led by the coordinators. They hold offsets, members of classic groups, transactional ids and the state of share partitions in Kafka's own encoding,
+//     but no members of consumer groups and share groups, and what somebody else writes there nobody reads: a coordinator that takes over knows already.
 //   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A
 //     topic's default that is altered for one broker alone is shown and not applied.
 //

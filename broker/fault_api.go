@@ -68,6 +68,13 @@ const (
 	APIDescribeQuorum              = 1 + API(kmsg.DescribeQuorum)
 	APIUnregisterBroker            = 1 + API(kmsg.UnregisterBroker)
 	APIDescribeTopicPartitions     = 1 + API(kmsg.DescribeTopicPartitions)
+	APIShareGroupHeartbeat         = 1 + API(kmsg.ShareGroupHeartbeat)
+	APIShareGroupDescribe          = 1 + API(kmsg.ShareGroupDescribe)
+	APIShareFetch                  = 1 + API(kmsg.ShareFetch)
+	APIShareAcknowledge            = 1 + API(kmsg.ShareAcknowledge)
+	APIDescribeShareGroupOffsets   = 1 + API(kmsg.DescribeShareGroupOffsets)
+	APIAlterShareGroupOffsets      = 1 + API(kmsg.AlterShareGroupOffsets)
+	APIDeleteShareGroupOffsets     = 1 + API(kmsg.DeleteShareGroupOffsets)
 )
 
 func apiWithKey(key int16) API { return API(key) + 1 }
@@ -121,6 +128,22 @@ func (r *request) targets() (ts []target) {
 	case *kmsg.FetchRequest:
 		for _, p := range r.fetch.parts {
 			add(r.topicName(p.name, p.id), p.index)
+		}
+	case *kmsg.ShareFetchRequest:
+		for _, tp := range r.sharedTargets() {
+			add(r.topicName("", tp.Topic), tp.Partition)
+		}
+	case *kmsg.ShareAcknowledgeRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(r.topicName("", t.TopicID), p.Partition)
+			}
+		}
+	case *kmsg.AlterShareGroupOffsetsRequest:
+		for _, t := range req.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition)
+			}
 		}
 	case *kmsg.ListOffsetsRequest:
 		for _, t := range req.Topics {
@@ -264,6 +287,18 @@ func (r *request) groups() []string {
 		return req.Groups
 	case *kmsg.ConsumerGroupDescribeRequest:
 		return req.Groups
+	case *kmsg.ShareGroupDescribeRequest:
+		return req.GroupIDs
+	case *kmsg.ShareFetchRequest:
+		return nameOrNone(req.GroupID)
+	case *kmsg.ShareAcknowledgeRequest:
+		return nameOrNone(req.GroupID)
+	case *kmsg.DescribeShareGroupOffsetsRequest:
+		var names []string
+		for _, g := range req.Groups {
+			names = append(names, g.GroupID)
+		}
+		return names
 	case *kmsg.OffsetFetchRequest:
 		names := []string{req.Group}
 		for _, g := range req.Groups {
@@ -272,6 +307,14 @@ func (r *request) groups() []string {
 		return names
 	}
 	return []string{groupOf(r.msg)}
+}
+
+// nameOrNone is a name that a request need not have.
+func nameOrNone(name *string) []string {
+	if name == nil {
+		return nil
+	}
+	return []string{*name}
 }
 
 // transactionalIDs returns the transactional ids that a request names.

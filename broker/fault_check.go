@@ -62,7 +62,8 @@ func (f *Fault) check(brokers int32) error {
 var (
 	namesPartitions = []kmsg.Key{
 		kmsg.Produce, kmsg.Fetch, kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch, kmsg.DeleteRecords, kmsg.OffsetCommit, kmsg.OffsetFetch,
-		kmsg.AddPartitionsToTxn, kmsg.WriteTxnMarkers, kmsg.TxnOffsetCommit, kmsg.DescribeProducers,
+		kmsg.AddPartitionsToTxn, kmsg.WriteTxnMarkers, kmsg.TxnOffsetCommit, kmsg.DescribeProducers, kmsg.ShareFetch, kmsg.ShareAcknowledge,
+		kmsg.AlterShareGroupOffsets,
 	}
 	namesTopics = []kmsg.Key{
 		kmsg.Metadata, kmsg.CreateTopics, kmsg.CreatePartitions, kmsg.DeleteTopics, kmsg.DescribeConfigs, kmsg.AlterConfigs, kmsg.IncrementalAlterConfigs,
@@ -70,6 +71,8 @@ var (
 	namesGroups = []kmsg.Key{
 		kmsg.OffsetCommit, kmsg.OffsetFetch, kmsg.FindCoordinator, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.LeaveGroup, kmsg.SyncGroup, kmsg.DescribeGroups,
 		kmsg.DeleteGroups, kmsg.OffsetDelete, kmsg.ConsumerGroupHeartbeat, kmsg.ConsumerGroupDescribe, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit,
+		kmsg.ShareGroupHeartbeat, kmsg.ShareGroupDescribe, kmsg.ShareFetch, kmsg.ShareAcknowledge, kmsg.DescribeShareGroupOffsets, kmsg.AlterShareGroupOffsets,
+		kmsg.DeleteShareGroupOffsets,
 	}
 	namesTransactionalIDs = []kmsg.Key{
 		kmsg.Produce, kmsg.InitProducerID, kmsg.FindCoordinator, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.EndTxn, kmsg.TxnOffsetCommit,

@@ -11,7 +11,8 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 	resp := req.ResponseKind()
 	switch resp := resp.(type) {
 	case *kmsg.JoinGroupResponse, *kmsg.HeartbeatResponse, *kmsg.LeaveGroupResponse, *kmsg.SyncGroupResponse, *kmsg.OffsetDeleteResponse,
-		*kmsg.ConsumerGroupHeartbeatResponse:
+		*kmsg.ConsumerGroupHeartbeatResponse, *kmsg.ShareGroupHeartbeatResponse, *kmsg.AlterShareGroupOffsetsResponse,
+		*kmsg.DeleteShareGroupOffsetsResponse:
 		return failWhole(req, code)
 	case *kmsg.OffsetFetchResponse:
 		q := req.(*kmsg.OffsetFetchRequest)
@@ -43,6 +44,22 @@ func failRequest(req kmsg.Request, code int16) kmsg.Response {
 			e.Group, e.ErrorCode = g, code
 			resp.Groups = append(resp.Groups, e)
 		}
+	case *kmsg.ShareGroupDescribeResponse:
+		for _, g := range req.(*kmsg.ShareGroupDescribeRequest).GroupIDs {
+			e := kmsg.NewShareGroupDescribeResponseGroup()
+			e.GroupID, e.ErrorCode = g, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.DescribeShareGroupOffsetsResponse:
+		for _, g := range req.(*kmsg.DescribeShareGroupOffsetsRequest).Groups {
+			e := kmsg.NewDescribeShareGroupOffsetsResponseGroup()
+			e.GroupID, e.ErrorCode = g.GroupID, code
+			resp.Groups = append(resp.Groups, e)
+		}
+	case *kmsg.ShareFetchResponse:
+		resp.ErrorCode = code
+	case *kmsg.ShareAcknowledgeResponse:
+		resp.ErrorCode = code
 	case *kmsg.DeleteGroupsResponse:
 		for _, g := range req.(*kmsg.DeleteGroupsRequest).Groups {
 			e := kmsg.NewDeleteGroupsResponseGroup()

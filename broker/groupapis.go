@@ -91,6 +91,9 @@ func (r *request) ask(req kmsg.Request) <-chan kmsg.Response {
 	switch req.(type) {
 	case *kmsg.JoinGroupRequest, *kmsg.ConsumerGroupHeartbeatRequest, *kmsg.OffsetCommitRequest, *kmsg.TxnOffsetCommitRequest:
 		c.provideInternal(offsetsTopic) // for clients that know the coordinator without asking
+	case *kmsg.ShareGroupHeartbeatRequest, *kmsg.AlterShareGroupOffsetsRequest:
+		c.provideInternal(offsetsTopic)
+		c.provideInternal(shareStateTopic)
 	}
 	c.refreshGroups()
 	replied := make(chan kmsg.Response, 1)
@@ -123,6 +126,12 @@ func groupOf(req kmsg.Request) string {
 		return req.Group
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		return req.Group
+	case *kmsg.ShareGroupHeartbeatRequest:
+		return req.GroupID
+	case *kmsg.AlterShareGroupOffsetsRequest:
+		return req.GroupID
+	case *kmsg.DeleteShareGroupOffsetsRequest:
+		return req.GroupID
 	}
 	return ""
 }
@@ -260,6 +269,12 @@ func failWhole(req kmsg.Request, code int16) kmsg.Response {
 	case *kmsg.OffsetDeleteResponse:
 		resp.ErrorCode = code
 	case *kmsg.ConsumerGroupHeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.ShareGroupHeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.AlterShareGroupOffsetsResponse:
+		resp.ErrorCode = code
+	case *kmsg.DeleteShareGroupOffsetsResponse:
 		resp.ErrorCode = code
 	}
 	return resp

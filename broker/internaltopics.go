@@ -7,18 +7,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Kafka's own topics. A partition of theirs is led by the broker that coordinates the groups, or the transactional ids, that belong to it. Every broker
+// Kafka's own topics. A partition of theirs is led by the broker that coordinates the groups, the transactional ids or the share partitions
+// that belong to it. Every broker
 // holds them all, whatever offsets.topic.replication.factor says: Kafka's default of 3 would make a coordinator impossible on fewer brokers.
 const (
 	offsetsTopic      = "__consumer_offsets"
 	transactionsTopic = "__transaction_state"
+	shareStateTopic   = "__share_group_state"
 )
 
 // adminClient is the client id that may produce to internal topics, as in Kafka.
 const adminClient = "__admin_client"
 
 // internalTopic says whether a topic is one of Kafka's own.
-func internalTopic(name string) bool { return name == offsetsTopic || name == transactionsTopic }
+func internalTopic(name string) bool {
+	return name == offsetsTopic || name == transactionsTopic || name == shareStateTopic
+}
 
 func (t *topic) internal() bool { return internalTopic(t.name) }
 
@@ -42,6 +46,13 @@ func (c *Cluster) provideInternal(name string) {
 		s.configs["min.insync.replicas"] = strconv.Itoa(p.Int("transaction.state.log.min.isr"))
 		s.configs["segment.bytes"] = strconv.Itoa(p.Int("transaction.state.log.segment.bytes"))
 		s.configs["unclean.leader.election.enable"] = "false"
+	case shareStateTopic:
+		count = p.Int("share.coordinator.state.topic.num.partitions")
+		s.configs["cleanup.policy"] = "delete"
+		s.configs["compression.type"] = "producer"
+		s.configs["min.insync.replicas"] = strconv.Itoa(p.Int("share.coordinator.state.topic.min.isr"))
+		s.configs["retention.ms"] = "-1"
+		s.configs["segment.bytes"] = strconv.Itoa(p.Int("share.coordinator.state.topic.segment.bytes"))
 	}
 	for i := range count {
 		var replicas []int32
@@ -59,7 +70,10 @@ func (c *Cluster) provideInternal(name string) {
 		return
 	}
 	// A coordinator may have been moved before there was a partition to lead.
-	if name == offsetsTopic {
+	switch name {
+	case shareStateTopic:
+		return
+	case offsetsTopic:
 		c.coordinators.mu.Lock()
 		defer c.coordinators.mu.Unlock()
 		for i, id := range c.coordinators.leads {

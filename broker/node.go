@@ -23,6 +23,7 @@ type node struct {
 	running, active, stopping, held, forgotten atomic.Bool
 
 	sessions fetchSessions
+	shares   shares
 	settings atomic.Pointer[settings.Broker]
 	meter    quotas.Meter
 	altered  map[string]string // settings of this broker alone; the cluster's lock guards it
@@ -145,6 +146,7 @@ func (n *node) start(nc net.Conn, i int, l net.Listener) {
 
 // stop closes the listeners and every connection. It does not wait. clean says whether the broker ends in order. It reports whether it ran.
 func (n *node) stop(clean bool) bool {
+	defer n.shares.clear() // with the lock released: a lock that runs out there writes that down
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	ran := n.alive

@@ -21,6 +21,9 @@ func (m *Manager) mayCommit(req commitRequest) (g *group, check func(partition) 
 	case g == nil:
 		return nil, nil, kerr.IllegalGeneration
 	}
+	if g.share != nil {
+		return nil, nil, kerr.GroupIDNotFound
+	}
 	if g.consumer != nil {
 		check, err = g.consumer.mayCommit(req)
 		return g, check, err

@@ -58,6 +58,14 @@ type Config struct {
 	// of them, which it is given; a size or a policy of its own is not looked at.
 	// It is called with the coordinator's lock held, and must not call back. Nil: no group has settings of its own.
 	ConsumerOf func(group string, all ConsumerConfig) ConsumerConfig
+	// Share has the settings of share groups.
+	Share ShareConfig
+	// ShareOf is to share groups what ConsumerOf is to consumer groups. Nil: no
+	// group has settings of its own.
+	ShareOf func(group string, all ShareConfig) ShareConfig
+	// ShareStates is the share coordinator. Nil: members of share groups are
+	// assigned nothing.
+	ShareStates ShareStates
 	// Write is told what Kafka writes down, in order, before the request that
 	// brought it about is answered. It must not call back. Nil: nobody is.
 	Write func([]Entry)
@@ -138,6 +146,10 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Consumer.Heartbeat == 0 {
 		c.Consumer.Heartbeat = 5 * time.Second
+	}
+	c.Share = c.Share.withDefaults()
+	if c.ShareOf == nil {
+		c.ShareOf = func(_ string, all ShareConfig) ShareConfig { return all }
 	}
 	if c.ConsumerOf == nil {
 		c.ConsumerOf = func(_ string, all ConsumerConfig) ConsumerConfig { return all }

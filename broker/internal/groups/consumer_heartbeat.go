@@ -171,6 +171,7 @@ func (m *Manager) consumerFor(g *group, req *kmsg.ConsumerGroupHeartbeatRequest)
 		return newConsumer(m, &group{name: req.Group}), nil
 	case g.consumer != nil:
 		return g.consumer, nil
+	case g.share != nil:
 	case joins && g.classic.state == Empty:
 		return newConsumer(m, g), nil
 	case joins:

@@ -44,7 +44,7 @@ func (m *Manager) look(t time.Time) time.Time {
 
 // watch sets the alarm for what will expire first of a group.
 func (m *Manager) watch(g *group) {
-	if m.groups[g.name] != g {
+	if m.groups[g.name] != g || g.share != nil { // share groups stay until they are deleted
 		return
 	}
 	var first time.Time

@@ -2,12 +2,13 @@ package groups
 
 import "github.com/twmb/franz-go/pkg/kerr"
 
-// group is what goes by one group id: a classic group or a consumer group, and
-// the offsets, which outlive both.
+// group is what goes by one group id: a classic group, a consumer group or a
+// share group, and the offsets, which outlive the first two.
 type group struct {
 	name     string
-	classic  *classic  // nil in a consumer group
-	consumer *consumer // nil in a classic group
+	classic  *classic  // nil in the others
+	consumer *consumer // nil in the others
+	share    *share    // nil in the others; it never becomes one of them
 	offsets  offsets
 	staged   map[int64]offsets // by the producers of open transactions
 	noted    bool              // members have been written down
@@ -15,7 +16,10 @@ type group struct {
 }
 
 func (g *group) state() State {
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		return g.share.state()
+	case g.consumer != nil:
 		return g.consumer.state()
 	}
 	return g.classic.state
@@ -23,14 +27,20 @@ func (g *group) state() State {
 
 // kind is the group's type as ListGroups has it.
 func (g *group) kind() string {
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		return typeShare
+	case g.consumer != nil:
 		return typeConsumer
 	}
 	return typeClassic
 }
 
 func (g *group) protocolType() string {
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		return typeShare
+	case g.consumer != nil:
 		return consumerProtocol
 	}
 	return g.classic.protocolType
@@ -38,16 +48,22 @@ func (g *group) protocolType() string {
 
 func (m *Manager) closeGroup(g *group) {
 	m.unset(&g.expiry)
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		g.share.close()
+	case g.consumer != nil:
 		g.consumer.close()
-	} else {
+	default:
 		g.classic.close(kerr.CoordinatorNotAvailable)
 	}
 }
 
 // subscribedTo reports whether members read a topic.
 func (g *group) subscribedTo(topic string) bool {
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		return g.share.subscribed()[topic]
+	case g.consumer != nil:
 		return g.consumer.subscribed()[topic]
 	}
 	return g.classic.subscribedTo(topic)

@@ -13,11 +13,11 @@ import (
 // Info is what a group is like at one moment. It is the caller's.
 type Info struct {
 	Name         string
-	Type         string // "classic" or "consumer"
+	Type         string // "classic", "consumer" or "share"
 	State        State
-	ProtocolType string // "consumer" for consumers; "" before the first member
+	ProtocolType string // "consumer" for consumers, "share" in a share group; "" before the first member
 	Protocol     string // what the members agreed on, "cooperative-sticky", say, or the assignor; "" without members
-	Generation   int32  // of a consumer group, its epoch
+	Generation   int32  // of a consumer group or a share group, its epoch
 	Leader       string // member id; "" without members and in consumer groups
 	Members      []Member
 }
@@ -85,7 +85,10 @@ func (m *Manager) Group(name string) (Info, bool) {
 	if g == nil {
 		return Info{}, false
 	}
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		return g.share.info(), true
+	case g.consumer != nil:
 		return g.consumer.info(), true
 	}
 	return g.classic.info(), true
@@ -141,6 +144,24 @@ func (c *consumer) info() Info {
 	return info
 }
 
+func (s *share) info() Info {
+	info := Info{Name: s.g.name, Type: typeShare, State: s.state(), ProtocolType: typeShare, Generation: s.epoch}
+	if len(s.members) > 0 {
+		info.Protocol = simpleName
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.members)) {
+		mb := s.members[id]
+		im := Member{ID: id, ClientID: mb.client.ID, Host: mb.client.Host, Epoch: mb.epoch, Partitions: make(map[string][]int32)}
+		for _, t := range grouped(mb.assigned) {
+			if topic, ok := s.m.image.byID[t.id]; ok {
+				im.Partitions[topic.Name] = t.partitions
+			}
+		}
+		info.Members = append(info.Members, im)
+	}
+	return info
+}
+
 // Groups lists the names of all groups, sorted.
 func (m *Manager) Groups() []string {
 	m.mu.Lock()
@@ -159,6 +180,12 @@ func (m *Manager) Rebalance(group string) bool {
 	switch {
 	case m.closed || g == nil:
 		return false
+	case g.share != nil:
+		if len(g.share.members) == 0 {
+			return false
+		}
+		g.share.epoch++
+		return true
 	case g.consumer != nil:
 		if len(g.consumer.members) == 0 {
 			return false
@@ -183,6 +210,13 @@ func (m *Manager) Evict(group, memberID string) bool {
 	g := m.groups[group]
 	if m.closed || g == nil {
 		return false
+	}
+	if g.share != nil {
+		mb := g.share.members[memberID]
+		if mb != nil {
+			g.share.fence(mb, "it is evicted")
+		}
+		return mb != nil
 	}
 	if g.consumer != nil {
 		mb := g.consumer.members[memberID]

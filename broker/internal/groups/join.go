@@ -21,6 +21,10 @@ func (m *Manager) joinGroup(c call, client Client, req *kmsg.JoinGroupRequest) {
 		refuse(kerr.InvalidSessionTimeout)
 		return
 	}
+	if g == nil && m.groups[req.Group] != nil { // a share group
+		m.answer(c, &kmsg.JoinGroupResponse{ErrorCode: kerr.InconsistentGroupProtocol.Code, Generation: -1})
+		return
+	}
 	if g == nil {
 		if req.MemberID != "" {
 			refuse(kerr.UnknownMemberID)

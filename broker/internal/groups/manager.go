@@ -114,8 +114,10 @@ func (m *Manager) loadTopics() { m.load.Do(m.Changed) }
 
 // Handle answers one request of a group API: OffsetCommit, OffsetFetch,
 // JoinGroup, Heartbeat, LeaveGroup, SyncGroup, DescribeGroups, ListGroups,
-// DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat, ConsumerGroupDescribe or
-// TxnOffsetCommit (to version 5); any other is answered nil.
+// DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat, ConsumerGroupDescribe,
+// ShareGroupHeartbeat, ShareGroupDescribe, AlterShareGroupOffsets,
+// DeleteShareGroupOffsets or TxnOffsetCommit (to version 5); any other is
+// answered nil.
 //
 // It never blocks. reply is called exactly once and never while a lock is held:
 // before Handle returns, or later, from a timer or from the goroutine that
@@ -145,6 +147,14 @@ func (m *Manager) Handle(client Client, req kmsg.Request, reply func(kmsg.Respon
 		m.consumerHeartbeat(c, client, req)
 	case *kmsg.ConsumerGroupDescribeRequest:
 		m.describeConsumers(c, req)
+	case *kmsg.ShareGroupHeartbeatRequest:
+		m.shareHeartbeat(c, client, req)
+	case *kmsg.ShareGroupDescribeRequest:
+		m.describeShares(c, req)
+	case *kmsg.AlterShareGroupOffsetsRequest:
+		m.alterShareOffsets(c, req)
+	case *kmsg.DeleteShareGroupOffsetsRequest:
+		m.deleteShareOffsets(c, req)
 	case *kmsg.DescribeGroupsRequest:
 		m.describeGroups(c, req)
 	case *kmsg.ListGroupsRequest:
@@ -165,7 +175,7 @@ func (m *Manager) lookup(name string, absent *kerr.Error) (*group, *kerr.Error) 
 		return nil, kerr.InvalidGroupID
 	}
 	g := m.groups[name]
-	if g == nil {
+	if g == nil || g.share != nil { // who is of another protocol finds nothing
 		return nil, absent
 	}
 	return g, nil
@@ -185,6 +195,9 @@ func (m *Manager) create(name string) *group {
 func (m *Manager) drop(g *group) {
 	m.dropped(g)
 	m.closeGroup(g)
+	if g.share != nil {
+		g.share.drop()
+	}
 	delete(m.groups, g.name)
 	m.reached(g.name, Dead)
 }

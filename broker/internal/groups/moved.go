@@ -46,6 +46,10 @@ func (m *Manager) Moved(name string) bool {
 	if m.closed || g == nil {
 		return false
 	}
+	if g.share != nil {
+		g.share.reload()
+		return true
+	}
 	if g.consumer != nil {
 		g.consumer.reload()
 		m.watch(g)
@@ -84,9 +88,12 @@ func (m *Manager) Unload(name string) {
 		return
 	}
 	m.unset(&g.expiry)
-	if g.consumer != nil {
+	switch {
+	case g.share != nil:
+		g.share.close()
+	case g.consumer != nil:
 		g.consumer.close()
-	} else {
+	default:
 		g.classic.close(kerr.NotCoordinator)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // topicID is how the protocol names a topic for good.
 type topicID = [16]byte
 
-// Topic is a topic as consumer groups have to know it.
+// Topic is a topic as consumer groups and share groups have to know it.
 type Topic struct {
 	Name       string
 	ID         [16]byte
@@ -54,7 +54,11 @@ func (m *Manager) Changed() {
 		}
 	}
 	for _, g := range m.groups {
-		if g.consumer != nil {
+		switch {
+		case g.share != nil:
+			g.share.refresh = true
+			g.share.forgetTopics()
+		case g.consumer != nil:
 			g.consumer.refresh = true
 		}
 	}

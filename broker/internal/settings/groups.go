@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Groups defines the settings of a group (KIP-848, KIP-932, KIP-1071), sorted by name. Those of share groups and of Streams' groups have no effect.
+// Groups defines the settings of a group (KIP-848, KIP-932, KIP-1071), sorted by name. Those of Streams' groups have no effect.
 var Groups = sorted([]Def{
 	groupDef("consumer.assignment.interval.ms", Def{Kind: Int, Default: "1000", max: maxInt}),
 	groupDef("consumer.heartbeat.interval.ms", Def{Kind: Int, Default: "5000", min: 1, max: maxInt}),
 	groupDef("consumer.session.timeout.ms", Def{Kind: Int, Default: "45000", min: 1, max: maxInt}),
-	groupDef("share.assignment.interval.ms", Def{Kind: Int, Default: "1000", Inert: true, max: maxInt}),
-	{Name: "share.auto.offset.reset", Kind: String, Default: "latest", Inert: true},
-	groupDef("share.delivery.count.limit", Def{Kind: Int, Default: "5", Inert: true, min: 2, max: maxInt}),
-	groupDef("share.heartbeat.interval.ms", Def{Kind: Int, Default: "5000", Inert: true, min: 1, max: maxInt}),
-	{Name: "share.isolation.level", Kind: String, Default: "read_uncommitted", Inert: true, oneOf: []string{"read_committed", "read_uncommitted"}},
-	groupDef("share.partition.max.record.locks", Def{Kind: Int, Default: "2000", Inert: true, min: 100, max: maxInt}),
-	groupDef("share.record.lock.duration.ms", Def{Kind: Int, Default: "30000", Inert: true, min: 1000, max: maxInt}),
-	{Name: "share.renew.acknowledge.enable", Kind: Boolean, Default: "true", Inert: true},
-	groupDef("share.session.timeout.ms", Def{Kind: Int, Default: "45000", Inert: true, min: 1, max: maxInt}),
+	groupDef("share.assignment.interval.ms", Def{Kind: Int, Default: "1000", max: maxInt}),
+	{Name: "share.auto.offset.reset", Kind: String, Default: "latest"},
+	groupDef("share.delivery.count.limit", Def{Kind: Int, Default: "5", min: 2, max: maxInt}),
+	groupDef("share.heartbeat.interval.ms", Def{Kind: Int, Default: "5000", min: 1, max: maxInt}),
+	{Name: "share.isolation.level", Kind: String, Default: "read_uncommitted", oneOf: []string{"read_committed", "read_uncommitted"}},
+	groupDef("share.partition.max.record.locks", Def{Kind: Int, Default: "2000", min: 100, max: maxInt}),
+	groupDef("share.record.lock.duration.ms", Def{Kind: Int, Default: "30000", min: 1000, max: maxInt}),
+	{Name: "share.renew.acknowledge.enable", Kind: Boolean, Default: "true"},
+	groupDef("share.session.timeout.ms", Def{Kind: Int, Default: "45000", min: 1, max: maxInt}),
 	groupDef("streams.assignment.interval.ms", Def{Kind: Int, Default: "1000", Inert: true, max: maxInt}),
 	groupDef("streams.heartbeat.interval.ms", Def{Kind: Int, Default: "5000", Inert: true, min: 1, max: maxInt}),
 	groupDef("streams.initial.rebalance.delay.ms", Def{Kind: Int, Default: "3000", Inert: true, max: maxInt}),
@@ -110,6 +110,15 @@ func GroupInt(name string, overrides map[string]string, b Broker) int {
 	}
 	n, _ := strconv.Atoi(d.Default)
 	return n
+}
+
+// GroupString returns the value of a group's setting that has no synonym among the broker's. The name must be one of [Groups].
+func GroupString(name string, overrides map[string]string) string {
+	d, _ := Lookup(Groups, name)
+	if v, ok := overrides[name]; ok {
+		return d.Canonical(v)
+	}
+	return d.Default
 }
 
 // number reads any of the broker's settings that is a number, also one without effect.

@@ -60,7 +60,8 @@ func NewBroker(static map[string]string) (Broker, error) {
 
 // deviations are what brokers are started with where nothing else is said, since a test would only wait: Kafka gathers the members of a group that
 // starts, and computes assignments no more often than each second.
-var deviations = map[string]string{"group.initial.rebalance.delay.ms": "0", "group.consumer.assignment.interval.ms": "0"}
+var deviations = map[string]string{"group.initial.rebalance.delay.ms": "0", "group.consumer.assignment.interval.ms": "0",
+	"group.share.assignment.interval.ms": "0"}
 
 // Inert returns the names among the given settings that have no effect.
 func Inert(static map[string]string) (names []string) {

@@ -189,3 +189,12 @@ next:
 	}
 	return v
 }
+
+// all is how many differences there are.
+func (v verdict) all() int {
+	n := len(v.unexpected)
+	for _, list := range v.expected {
+		n += len(list)
+	}
+	return n
+}

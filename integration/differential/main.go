@@ -80,26 +80,13 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	if len(kafka.Transcripts) != len(ours.Transcripts) {
 		return fmt.Errorf("%d scenarios of Apache Kafka's answers, %d of the reference broker's", len(kafka.Transcripts), len(ours.Transcripts))
 	}
-	var all []difference
-	for i := range kafka.Transcripts {
-		all = append(all, compare(kafka.Transcripts[i], ours.Transcripts[i])...)
-	}
-	v := judge(all, expectations)
-	tallies := counted(kafka.Transcripts, all, expectations)
+	v, tallies := judgeAll(kafka, ours)
 	report(w, tallies, mine)
 	fmt.Fprintf(w, "feature levels of the Kafka cluster: %v\n", features)
 	for i, e := range expectations {
 		fmt.Fprintf(w, "expected, %4d fields: %s\n", len(v.expected[i]), e.Why)
 	}
-	var problems []string
-	for i := range kafka.Transcripts {
-		for _, f := range kafka.Transcripts[i].faults() {
-			problems = append(problems, "Kafka, "+kafka.Transcripts[i].Scenario+": "+f)
-		}
-		for _, f := range ours.Transcripts[i].faults() {
-			problems = append(problems, "reference broker, "+ours.Transcripts[i].Scenario+": "+f)
-		}
-	}
+	problems := append(faultsOf("Kafka", kafka), faultsOf("reference broker", ours)...)
 	if *only == "" {
 		problems = append(problems, incomplete(v, expectations, tallies)...)
 	}
@@ -107,11 +94,30 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	for _, p := range problems {
 		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "differential: %d scenarios, %d differing fields, %d of them unexpected, in %s\n", len(chosen), len(all), len(v.unexpected), time.Since(began).Round(100*time.Millisecond))
+	fmt.Fprintf(w, "differential: %d scenarios, %d differing fields, %d of them unexpected, in %s\n", len(chosen), v.all(), len(v.unexpected), time.Since(began).Round(100*time.Millisecond))
 	if len(problems) > 0 {
 		return fmt.Errorf("%d problems", len(problems))
 	}
 	return nil
+}
+
+// judgeAll compares two runs of the same scenarios.
+func judgeAll(kafka, ours record) (verdict, map[int16]*tally) {
+	var all []difference
+	for i := range kafka.Transcripts {
+		all = append(all, compare(kafka.Transcripts[i], ours.Transcripts[i])...)
+	}
+	return judge(all, expectations), counted(kafka.Transcripts, all, expectations)
+}
+
+// faultsOf says what of a side's run proves nothing.
+func faultsOf(side string, r record) (problems []string) {
+	for _, t := range r.Transcripts {
+		for _, f := range t.faults() {
+			problems = append(problems, side+", "+t.Scenario+": "+f)
+		}
+	}
+	return problems
 }
 
 // slow says that requests that take long are to be printed.

@@ -25,6 +25,8 @@ func scenarios() []scenario {
 		{"groups", one, classicGroups},
 		{"commits", one, offsetsCommitted},
 		{"consumers", one, consumerGroups},
+		{"conversions", one, conversions},
+		{"expressions", one, expressions},
 		{"producers", one, idempotentProducers},
 		{"txns", one, transactions},
 		{"configs", one, configsOfTopics},

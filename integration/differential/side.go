@@ -58,6 +58,8 @@ type side struct {
 	secure bool     // clients authenticate, and ACLs say what they may do
 	addrs  []string // by node id minus 1
 	close  func()
+
+	dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: over TCP
 }
 
 // connect opens a connection to a broker.
@@ -65,8 +67,11 @@ func (s *side) connect(ctx context.Context, id int32) (net.Conn, error) {
 	if id < 1 || int(id) > len(s.addrs) {
 		return nil, fmt.Errorf("no broker %d", id)
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", s.addrs[id-1])
+	dial := s.dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return dial(ctx, "tcp", s.addrs[id-1])
 }
 
 func startKafka(ctx context.Context, p pair) (*side, error) {
@@ -79,8 +84,13 @@ func startKafka(ctx context.Context, p pair) (*side, error) {
 	return &side{real: true, secure: p == users, addrs: c.Addrs(), close: c.Close}, nil
 }
 
-func startReference(_ context.Context, p pair) (*side, error) {
-	cfg := broker.Config{Brokers: p.brokers(), Properties: p.properties(), Racks: []string{"rack-1", "rack-2", "rack-3"}[:p.brokers()]}
+func startReference(_ context.Context, p pair) (*side, error) { return startOn(nil, p) }
+
+// startInMemory starts the reference broker on a network in memory, for virtual time.
+func startInMemory(_ context.Context, p pair) (*side, error) { return startOn(broker.NewNetwork(), p) }
+
+func startOn(network *broker.Network, p pair) (*side, error) {
+	cfg := broker.Config{Network: network, Brokers: p.brokers(), Properties: p.properties(), Racks: []string{"rack-1", "rack-2", "rack-3"}[:p.brokers()]}
 	if p == users {
 		cfg.SASL, cfg.Authorizer = &broker.SASL{}, &broker.Authorizer{SuperUsers: []string{"User:" + superUser}}
 		for name, password := range passwords() {
@@ -91,7 +101,7 @@ func startReference(_ context.Context, p pair) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &side{secure: p == users, addrs: c.Addrs(), close: func() { _ = c.Close() }}, nil
+	return &side{secure: p == users, addrs: c.Addrs(), close: func() { _ = c.Close() }, dial: c.Dial}, nil
 }
 
 // port returns which broker listens there, 0 for none.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -61,18 +63,39 @@ type record struct {
 	Transcripts []transcript
 }
 
+// readRecord reads what write has written.
 func readRecord(path string) (r record, err error) {
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &r)
+	f, err := os.Open(path)
+	if err != nil {
+		return r, err
 	}
-	return r, err
+	defer f.Close()
+	text, err := gzip.NewReader(f)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := json.NewDecoder(text).Decode(&r); err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
 }
 
+// write keeps the record as compressed JSON: zcat shows it.
 func (r record) write(path string) error {
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, text, 0o644)
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }

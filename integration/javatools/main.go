@@ -126,6 +126,11 @@ func (t *target) run(ctx context.Context, onKafka bool) (int, error) {
 	if err := os.WriteFile(t.clients, []byte(settings), 0o600); err != nil {
 		return 0, err
 	}
+	open, err := t.hang(ctx, ca)
+	if err != nil {
+		return 0, err
+	}
+	defer open.Close()
 	passed, err := t.driven(ctx)
 	alone, aloneErr := t.alone(ctx)
 	return passed + alone, errors.Join(err, aloneErr)

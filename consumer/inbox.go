@@ -433,14 +433,12 @@ func (p *partition) invite(t *task, now time.Time) {
 	p.present(l, now)
 }
 
-// busy says whether an attempt of the lane's key runs in another lane. p.mu is held.
+// busy says whether an attempt of the lane's key, or of another copy of its record, runs in another lane. p.mu is held.
 func (p *partition) busy(l *lane) bool {
-	if l.hash == 0 {
-		return false
-	}
+	src := l.head.rec
 	for _, a := range p.running {
 		for x := range a.each() {
-			if x.l != l && x.l.hash == l.hash {
+			if x.l != l && (l.hash != 0 && x.l.hash == l.hash || x.src.Offset == src.Offset && x.src.Topic == src.Topic) {
 				return true
 			}
 		}

@@ -79,3 +79,44 @@ func TestRedriveIsHandledOnceForEachOperation(t *testing.T) {
 		r.cleanly()
 	})
 }
+
+// TestG3CopiesOfOneRecordNeverRunAtATime: two operations redrive what has no order to keep; the history judges.
+func TestG3CopiesOfOneRecordNeverRunAtATime(t *testing.T) {
+	for name, c := range map[string]struct {
+		record   string
+		ordering consumer.OrderingPolicy
+	}{"unordered": {"a=1", consumer.Unordered}, "null key": {"1", consumer.ByKey}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.put(c.record)
+				var broken atomic.Bool
+				broken.Store(true)
+				got := newSeen(t)
+				g, err := consumer.New(w.sdk(), "g", consumer.Observe(w.history))
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = consumer.Handle(g, orders, func(_ context.Context, m *consumer.Message[string]) error {
+					if broken.Load() {
+						return consumer.Permanent(errBoom)
+					}
+					time.Sleep(time.Second)
+					got.add(m.Value)
+					return nil
+				}, consumer.Ordering(c.ordering))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := start(t, g)
+				waitFor(t, "it is dead", func() bool { return len(w.dead()) == 1 && w.committed() == 1 })
+				broken.Store(false)
+				w.redrive(w.letter(0), "one")
+				w.redrive(w.letter(0), "two")
+				got.wait(2)
+				waitFor(t, "both copies are over", func() bool { return w.inboxCommitted() == 2 })
+				r.cleanly()
+			})
+		})
+	}
+}

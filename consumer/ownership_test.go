@@ -13,6 +13,7 @@ import (
 
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/consumer"
+	"github.com/sordini-go/sordini/internal/history"
 )
 
 // putAcross puts n records, key k<i>, to each of the partitions in turn.
@@ -230,6 +231,55 @@ func TestG5RebalanceStormLosesNothing(t *testing.T) {
 		base.cleanly()
 		if all := got.all(); len(all) != n {
 			t.Errorf("%d records were handled %d times in clean rebalances", n, len(all))
+		}
+	})
+}
+
+// slowAtLost is a history whose writer takes its time at one kind of event.
+type slowAtLost struct{ *history.Log }
+
+func (s slowAtLost) Record(e history.Event) {
+	s.Log.Record(e)
+	if e.Kind == history.Lost {
+		time.Sleep(time.Second)
+	}
+}
+
+// TestG5NothingStartsBehindALoss: handlers are busy while the member hears of it, and hearing takes its time; the history judges.
+func TestG5NothingStartsBehindALoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		putAcross(w, 2000, 1)
+		got := newSeen(t)
+		g, err := consumer.New(w.sdk(), "g", consumer.Observe(slowAtLost{w.history}), consumer.Concurrency(10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = consumer.Handle(g, orders, func(_ context.Context, m *consumer.Message[string]) error {
+			time.Sleep(100 * time.Millisecond)
+			got.add(m.Value)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := start(t, g)
+		got.wait(100)
+		for _, m := range w.Members("g") {
+			if err := w.ExpireMember("g", m.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waitFor(t, "all is committed", func() bool { return w.committed() == 2000 })
+		r.cleanly()
+		lost := 0
+		for _, e := range w.history.Events() {
+			if e.Kind == history.Lost {
+				lost++
+			}
+		}
+		if lost == 0 {
+			t.Error("nothing was lost")
 		}
 	})
 }

@@ -20,6 +20,7 @@ type Compaction struct {
 // Cleaning is one compaction of a log. It is taken from the log with [Log.Clean], carried out with [Cleaning.Run], which needs no lock because it
 // touches neither the log nor its batches, and put in place with [Log.Replace].
 type Cleaning struct {
+	dir  *Dir  // nil: in memory alone
 	end  int64 // nothing from here on is cleaned
 	cuts int
 
@@ -131,7 +132,7 @@ func (l *Log) Clean(now time.Time, stable int64, c Compaction) *Cleaning {
 	if !s.due(c) {
 		return nil
 	}
-	clean := &Cleaning{end: s.end, cuts: l.cuts, dirty: s.dirty, now: now.UnixMilli(), retention: c.DeleteRetention.Milliseconds(), bytes: c.SegmentBytes,
+	clean := &Cleaning{dir: l.dir, end: s.end, cuts: l.cuts, dirty: s.dirty, now: now.UnixMilli(), retention: c.DeleteRetention.Milliseconds(), bytes: c.SegmentBytes,
 		aborted: l.AppendAborted(nil, 0, s.end), last: make(map[int64]lastWritten, len(l.producers))}
 	for _, seg := range l.segments[:s.last] {
 		copied := *seg
@@ -149,7 +150,7 @@ func (l *Log) Clean(now time.Time, stable int64, c Compaction) *Cleaning {
 	return clean
 }
 
-// Run compacts. An error means that a batch cannot be read.
+// Run compacts. An error means that a batch cannot be read or, where it is [ErrStorage], that the result could not be written: there will be another time.
 func (c *Cleaning) Run() error {
 	if err := c.index(); err != nil {
 		return err
@@ -165,6 +166,9 @@ func (c *Cleaning) Run() error {
 			return err
 		}
 		i = n
+	}
+	if c.dir != nil {
+		return c.dir.writeCleaned(c.results)
 	}
 	return nil
 }
@@ -307,9 +311,15 @@ func (l *Log) Replace(c *Cleaning) (freed int64, ok bool) {
 		return 0, false
 	}
 	before := l.Bytes()
+	if l.dir != nil && !l.dir.swap(c) {
+		return 0, false
+	}
 	l.segments = append(c.results, l.segments[len(c.sources):]...)
 	l.cleaned = c.end
 	l.txns.aborted = slices.DeleteFunc(l.txns.aborted, func(a Aborted) bool { return a.Last < c.end && !c.txns.kept[a.Last] })
+	if l.dir != nil {
+		l.dir.reindex(l, c.results)
+	}
 	return before - l.Bytes(), true
 }
 

@@ -16,19 +16,20 @@ type epochStart struct {
 	start int64
 }
 
-// assign notes that epoch begins at offset. An epoch that is already known, or older than the newest, changes nothing.
-func (e *epochs) assign(epoch int32, offset int64) {
+// assign notes that epoch begins at offset. An epoch that is already known, or older than the newest, changes nothing: it reports false.
+func (e *epochs) assign(epoch int32, offset int64) bool {
 	if n := len(*e); n > 0 {
 		last := &(*e)[n-1]
 		if last.epoch >= epoch {
-			return
+			return false
 		}
 		if last.start == offset { // the older epoch wrote nothing
 			*last = epochStart{epoch, offset}
-			return
+			return true
 		}
 	}
 	*e = append(*e, epochStart{epoch, offset})
+	return true
 }
 
 // at returns the epoch that wrote offset.

@@ -75,13 +75,7 @@ func (l *Log) relearn() {
 	known := l.producers
 	l.producers = make(map[int64]*producer, len(known))
 	l.txns = transactions{}
-	for id, p := range l.before {
-		old := *p
-		l.producers[id] = &old
-		if old.txn != NoOffset {
-			l.txns.begin(openTxn{first: old.txn, producer: id})
-		}
-	}
+	l.begin()
 	for b := range l.from(l.start) {
 		if p := known[b.ProducerID()]; p != nil { // else it has expired
 			l.learn(b, p.lastTime)

@@ -20,6 +20,7 @@ type Log struct {
 	before    map[int64]*producer // as the producers were before the first batch that is held
 	txns      transactions
 
+	dir     *Dir  // where the log is kept; nil: in memory alone
 	cleaned int64 // compaction has been here
 	cuts    int   // how often the log was cut at either end
 	broken  bool  // see Broken
@@ -94,7 +95,13 @@ func (l *Log) Bytes() (n int64) {
 }
 
 // BeginEpoch notes that a leader of this epoch begins at the log's end.
-func (l *Log) BeginEpoch(epoch int32) { l.epochs.assign(epoch, l.end) }
+func (l *Log) BeginEpoch(epoch int32) { l.assign(epoch, l.end) }
+
+func (l *Log) assign(epoch int32, offset int64) {
+	if l.epochs.assign(epoch, offset) && l.dir != nil {
+		l.dir.epochs = true // it is in the batches, too
+	}
+}
 
 // LatestEpoch is the newest epoch that the log knows, or NoEpoch.
 func (l *Log) LatestEpoch() int32 { return l.epochs.latest() }
@@ -106,7 +113,8 @@ func (l *Log) EpochAt(offset int64) int32 { return l.epochs.at(offset) }
 func (l *Log) EpochEnd(epoch int32) (int32, int64) { return l.epochs.end(epoch, l.end) }
 
 // Append takes a batch that has been checked: it gives it its offset and the epoch, in place, and keeps it. The caller must not touch it again.
-// It fails with [ErrOutOfOrderSequence], [ErrProducerEpoch] or [ErrTxnState], and answers a batch that it has already as it did the first time.
+// It fails with [ErrOutOfOrderSequence], [ErrProducerEpoch], [ErrTxnState] or, with the log as it was, [ErrStorage], and answers a batch that it has
+// already as it did the first time.
 // A batch that begins a transaction needs [Log.AppendVerified].
 func (l *Log) Append(b records.Batch, epoch int32, now int64, lim Limits) (Appended, error) {
 	return l.AppendVerified(b, nil, epoch, now, lim)
@@ -128,16 +136,16 @@ func (l *Log) AppendVerified(b records.Batch, g *Verification, epoch int32, now 
 			return Appended{}, err
 		}
 	}
-	return l.append(b, epoch, now, lim), nil
+	return l.append(b, epoch, now, lim)
 }
 
 // AppendOwn is Append for what a coordinator writes to its own topic: it has no sequence numbers, and who has checked its transaction is the coordinator.
-func (l *Log) AppendOwn(b records.Batch, epoch int32, now int64, lim Limits) Appended {
+func (l *Log) AppendOwn(b records.Batch, epoch int32, now int64, lim Limits) (Appended, error) {
 	return l.append(b, epoch, now, lim)
 }
 
 // append gives a batch its place.
-func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) Appended {
+func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) (Appended, error) {
 	res := Appended{Base: l.end, Time: -1}
 	b.SetBaseOffset(l.end)
 	b.SetLeaderEpoch(epoch)
@@ -147,28 +155,40 @@ func (l *Log) append(b records.Batch, epoch int32, now int64, lim Limits) Append
 	} else if b.LogAppendTime() {
 		b.SetCreateTime()
 	}
-	l.epochs.assign(epoch, l.end)
-	l.learn(b, now)
-	l.keep(b, now, lim)
-	return res
+	if err := l.keep(b, now, lim); err != nil {
+		return Appended{}, err
+	}
+	return res, nil
 }
 
 // active returns the segment that b goes into, after rolling where the limits ask for it.
-func (l *Log) active(b records.Batch, lim Limits) *segment {
+func (l *Log) active(b records.Batch, lim Limits) (*segment, error) {
 	s := l.segments[len(l.segments)-1]
 	if s.bytes == 0 {
-		return s
+		return s, nil
 	}
 	full := lim.SegmentBytes > 0 && s.bytes+int64(len(b)) > lim.SegmentBytes
 	old := lim.SegmentMs > 0 && b.MaxTimestamp()-s.first > lim.SegmentMs-s.jitter
-	if full || old || b.LastOffset()-s.base > math.MaxInt32 {
-		s = newSegment(l.end)
-		if most := min(lim.Jitter, lim.SegmentMs); most > 0 {
-			s.jitter = rand.Int64N(most)
-		}
-		l.segments = append(l.segments, s)
+	if !full && !old && b.LastOffset()-s.base <= math.MaxInt32 {
+		return s, nil
 	}
-	return s
+	s, err := l.roll()
+	if most := min(lim.Jitter, lim.SegmentMs); err == nil && most > 0 {
+		s.jitter = rand.Int64N(most)
+	}
+	return s, err
+}
+
+// roll begins a segment at the log's end.
+func (l *Log) roll() (*segment, error) {
+	if l.dir != nil {
+		if err := l.dir.roll(l, l.end); err != nil {
+			return nil, err
+		}
+	}
+	s := newSegment(l.end)
+	l.segments = append(l.segments, s)
+	return s, nil
 }
 
 // Read appends to dst batches from the one that holds offset up to, not including, limit: as many as fit into maxBytes, and the first in any case
@@ -219,9 +239,14 @@ func (l *Log) drop(offset int64) {
 	l.start = min(offset, l.end)
 	l.epochs.trimStart(l.start)
 	l.settle()
+	var gone []int64
 	for len(l.segments) > 1 && l.segments[1].base <= l.start {
+		gone = append(gone, l.segments[0].base)
 		l.segments[0] = nil
 		l.segments = l.segments[1:]
+	}
+	if l.dir != nil {
+		l.dir.letGo(gone)
 	}
 	s := l.segments[0]
 	n := sort.Search(len(s.batches), func(i int) bool { return s.batches[i].LastOffset() >= l.start })

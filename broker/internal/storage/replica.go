@@ -7,19 +7,26 @@ import (
 )
 
 // AppendReplica takes a batch that the leader has appended to its own log, with the offset and the epoch that it has there. The batch is shared: it is
-// not written. Its offset must not lie before the log's end; there is a gap where the leader has compacted.
-func (l *Log) AppendReplica(b records.Batch, now int64, lim Limits) {
-	l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
-	l.learn(b, now)
-	l.keep(b, now, lim)
+// not written. Its offset must not lie before the log's end; there is a gap where the leader has compacted. It fails with [ErrStorage].
+func (l *Log) AppendReplica(b records.Batch, now int64, lim Limits) error {
+	return l.keep(b, now, lim)
 }
 
-// keep puts a batch at the end of the active segment.
-func (l *Log) keep(b records.Batch, now int64, lim Limits) {
-	s := l.active(b, lim)
+// keep puts a batch at the end of the active segment, and learns from it. After a failure the log is as it was.
+func (l *Log) keep(b records.Batch, now int64, lim Limits) error {
+	s, err := l.active(b, lim)
+	if err == nil && l.dir != nil {
+		err = l.dir.write(s.base, b)
+	}
+	if err != nil {
+		return err
+	}
+	l.assign(b.LeaderEpoch(), b.BaseOffset())
+	l.learn(b, now)
 	s.add(b)
 	s.modified = now
 	l.end = b.LastOffset() + 1
+	return nil
 }
 
 // Truncate drops the batches that hold offset or lie beyond it, and what they brought: epochs, and the producers' state, which is what it was before
@@ -35,6 +42,7 @@ func (l *Log) Truncate(offset int64) {
 		return
 	}
 	n := max(sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base >= offset }), 1)
+	removed := bases(l.segments[n:])
 	clear(l.segments[n:])
 	l.segments = l.segments[:n]
 	l.segments[n-1].truncate(offset)
@@ -43,12 +51,26 @@ func (l *Log) Truncate(offset int64) {
 	l.cuts++
 	l.epochs.trimEnd(offset)
 	l.relearn()
+	if l.dir != nil {
+		l.dir.truncate(l, removed)
+	}
+}
+
+func bases(segments []*segment) (all []int64) {
+	for _, s := range segments {
+		all = append(all, s.base)
+	}
+	return all
 }
 
 // Reset empties the log and lets it begin at offset: a follower does so that is so far behind that the leader does not have what comes next.
 func (l *Log) Reset(offset int64) {
-	*l = Log{segments: []*segment{newSegment(offset)}, start: offset, end: offset,
+	removed := bases(l.segments)
+	*l = Log{segments: []*segment{newSegment(offset)}, start: offset, end: offset, dir: l.dir,
 		producers: make(map[int64]*producer), before: make(map[int64]*producer), cuts: l.cuts + 1}
+	if l.dir != nil {
+		l.dir.reset(l, removed)
+	}
 }
 
 // truncate drops the segment's batches that hold offset or lie beyond it.

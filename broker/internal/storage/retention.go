@@ -30,7 +30,9 @@ func (l *Log) Retain(now time.Time, age time.Duration, size, highWatermark int64
 	case 0:
 		return 0
 	case len(l.segments):
-		l.segments = append(l.segments, newSegment(l.end))
+		if _, err := l.roll(); err != nil {
+			return 0 // there will be another time
+		}
 	}
 	l.drop(max(l.start, l.segments[gone].base))
 	return before - l.Bytes()

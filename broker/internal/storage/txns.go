@@ -15,6 +15,8 @@ import (
 type Aborted struct {
 	Producer    int64
 	First, Last int64
+
+	stable int64 // the last stable offset once it was aborted; for the transaction index alone
 }
 
 // transactions is what a log knows of the transactions in it.
@@ -39,6 +41,10 @@ func (t *transactions) begin(o openTxn) {
 
 func (t *transactions) end(a Aborted, commit bool) {
 	t.open = slices.DeleteFunc(t.open, func(o openTxn) bool { return o.producer == a.Producer })
+	a.stable = a.Last + 1
+	if len(t.open) > 0 {
+		a.stable = t.open[0].first
+	}
 	t.ended = append(t.ended, a)
 	if !commit {
 		t.aborted = append(t.aborted, a)
@@ -72,7 +78,7 @@ func (l *Log) AppendAborted(dst []Aborted, from, to int64) []Aborted {
 	all := l.txns.aborted
 	for _, a := range all[sort.Search(len(all), func(i int) bool { return all[i].Last >= from }):] {
 		if a.First < to {
-			dst = append(dst, a)
+			dst = append(dst, Aborted{Producer: a.Producer, First: a.First, Last: a.Last})
 		}
 	}
 	return dst
@@ -153,7 +159,7 @@ func (l *Log) AppendMarker(m Marker, epoch int32, now int64, lim Limits) (Append
 		}
 	}
 	lim.AppendTime = false
-	return l.append(records.NewMarker(m.Producer, m.Epoch, records.Marker{Coordinator: m.Coordinator, Commit: m.Commit}, now), epoch, now, lim), nil
+	return l.append(records.NewMarker(m.Producer, m.Epoch, records.Marker{Coordinator: m.Coordinator, Commit: m.Commit}, now), epoch, now, lim)
 }
 
 // Producer is what a log knows of an idempotent or transactional producer.

@@ -57,7 +57,7 @@ func stableModel(l *Log, from int64, before map[int64]int64, hw int64) (stable i
 			if first, was := open[id]; was {
 				delete(open, id)
 				if !m.Commit {
-					aborted = append(aborted, Aborted{id, first, b.BaseOffset()})
+					aborted = append(aborted, Aborted{Producer: id, First: first, Last: b.BaseOffset()})
 				}
 				if b.BaseOffset() >= hw {
 					stable = min(stable, first)

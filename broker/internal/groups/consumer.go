@@ -41,6 +41,7 @@ type consumer struct {
 	g *group
 
 	epoch           int32 // grows with every change of members, subscriptions or topics
+	noted           int32 // the epoch that was written down last
 	assignmentEpoch int32 // the epoch that target was computed for
 	assignedAt      time.Time
 
@@ -126,6 +127,7 @@ func (c *consumer) state() State {
 
 // announce tells those who wait for a state. It comes after every change.
 func (c *consumer) announce() {
+	c.notes()
 	if s := c.state(); s != c.last {
 		c.last = s
 		c.m.reached(c.g.name, s)

@@ -116,4 +116,7 @@ func (m *Manager) dropped(g *group) {
 	if g.noted {
 		m.writes(Entry{Group: g.name, Key: groupKey(g.name)})
 	}
+	if g.consumer != nil && g.consumer.noted > 0 {
+		m.writes(Entry{Group: g.name, Key: epochKey(g.name)})
+	}
 }

@@ -55,6 +55,13 @@ func (m *Manager) Moved(name string) bool {
 		m.watch(g)
 		return true
 	}
+	c := m.reload(g)
+	m.log("group has moved", "group", name, "state", c.state, "generation", c.generation)
+	return true
+}
+
+// reload makes a classic group what was last written down of it.
+func (m *Manager) reload(g *group) *classic {
 	old := g.classic
 	old.close(kerr.NotCoordinator)
 	w := old.written
@@ -72,10 +79,9 @@ func (m *Manager) Moved(name string) bool {
 	c.subscribed = c.topics()
 	c.written = w
 	g.classic = c
-	m.log("group has moved", "group", name, "state", c.state, "generation", c.generation)
-	m.reached(name, c.state)
+	m.reached(g.name, c.state)
 	m.watch(g)
-	return true
+	return c
 }
 
 // Unload stops a group's clocks and answers what waits NOT_COORDINATOR, for the time in which no broker can coordinate it: no member expires then.

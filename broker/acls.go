@@ -109,6 +109,7 @@ func handleCreateACLs(r *request) answer {
 	}
 	if len(valid) > 0 {
 		a.Add(valid...)
+		r.node.cluster.store.noteACLs(valid, nil)
 		for _, b := range valid {
 			r.node.cluster.log.Info("ACL created", "principal", b.Principal, "host", b.Host, "operation", b.Operation.String(), "permission", b.Permission.String(),
 				"resource", b.Type.String(), "name", b.Name, "pattern", b.Kind.String(), "by", r.conn.principal)
@@ -176,6 +177,7 @@ func handleDeleteACLs(r *request) answer {
 		return answer{resp: resp}
 	}
 	for i, deleted := range a.Delete(filters...) {
+		r.node.cluster.store.noteACLs(nil, deleted)
 		for _, b := range deleted {
 			m := kmsg.NewDeleteACLsResponseResultMatchingACL()
 			m.ResourceType, m.ResourceName, m.ResourcePatternType = b.Type, b.Name, b.Kind

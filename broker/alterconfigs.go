@@ -234,6 +234,7 @@ func (c *Cluster) alterTopic(q *alterRequest, validateOnly bool) error {
 	case validateOnly:
 		return nil
 	}
+	c.store.noteConfigs(kmsg.ConfigResourceTypeTopic, t.name, t.overrides, altered)
 	t.overrides = altered
 	t.settings.Store(&resolved)
 	c.retention.due(nowMillis())
@@ -296,6 +297,7 @@ func (c *Cluster) alterBrokers(n *node, q *alterRequest, validateOnly bool) erro
 	if validateOnly {
 		return nil
 	}
+	c.store.noteConfigs(kmsg.ConfigResourceTypeBroker, q.name, now, altered)
 	if one {
 		n.altered = altered
 	}
@@ -336,6 +338,7 @@ func (c *Cluster) alterGroup(q *alterRequest, validateOnly bool) error {
 		return codef(kerr.InvalidConfig, "%v", err)
 	}
 	if !validateOnly {
+		c.store.noteConfigs(kmsg.ConfigResourceTypeGroupConfig, q.name, c.groupSettings[q.name], altered)
 		setOrDelete(c.groupSettings, q.name, altered)
 		c.tellGroupsLocked()
 	}
@@ -359,6 +362,7 @@ func (c *Cluster) alterClientMetrics(q *alterRequest, validateOnly bool) error {
 		return codef(kerr.InvalidRequest, "%v", err)
 	}
 	if !validateOnly {
+		c.store.noteConfigs(kmsg.ConfigResourceTypeClientMetrics, q.name, c.clientMetrics[q.name], altered)
 		setOrDelete(c.clientMetrics, q.name, altered)
 	}
 	return nil

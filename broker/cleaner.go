@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -58,6 +59,10 @@ func (p *partition) cleanLocked(r *replica, n *node) (next int64) {
 		p.mu.Unlock()
 		err := cleaning.Run()
 		p.mu.Lock()
+		if errors.Is(err, storage.ErrStorage) {
+			p.cluster.log.Warn("compaction put off", "broker", n.id, "topic", p.topic.name, "partition", p.index, "error", err)
+			return n.real(now.Add(p.cluster.cleaner.every).UnixMilli())
+		}
 		if err != nil {
 			r.log.Broken()
 			p.cluster.log.Error("compaction failed, the log is not compacted any more", "broker", n.id, "topic", p.topic.name, "partition", p.index, "error", err)

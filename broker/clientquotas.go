@@ -164,6 +164,7 @@ func (c *Cluster) alterQuotas(e quotas.Entity, ops []kmsg.AlterClientQuotasReque
 	}
 	if !validateOnly {
 		c.quotas.Alter(e, set, remove)
+		c.store.noteQuotas(e, set, remove)
 		c.log.Info("quotas altered", "entity", e.String(), "set", set, "removed", remove)
 	}
 	return nil

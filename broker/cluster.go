@@ -17,7 +17,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/sordini-go/sordini/broker/internal/acl"
+	"github.com/sordini-go/sordini/broker/internal/files"
 	"github.com/sordini-go/sordini/broker/internal/groups"
 	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/settings"
@@ -65,8 +68,17 @@ type Config struct {
 	Authorizer *Authorizer
 	// Registry starts a schema registry beside the brokers. Default: none.
 	Registry *Registry
+	// DataDir is a directory in which the cluster keeps what it has, so that it survives the end of the process: topics with their ids and settings,
+	// records, groups and their offsets, transactions, producers, quotas, SCRAM users and ACLs. It is made where it does not exist, and must be used by one
+	// cluster at a time. For each broker it has a directory (broker-1, broker-2 …) as a broker of Apache Kafka has it. What is in it is in memory, too:
+	// Start reads all of it. Default: none, the cluster is in memory alone.
+	DataDir string
+	// Fsync says when what is written there is made to last through a loss of power. Default: [FsyncPromises].
+	Fsync Fsync
 	// Logger takes the brokers' log. Default: none.
 	Logger *slog.Logger
+
+	fs files.FS // of DataDir; nil: the operating system's
 }
 
 // Topic is a topic to create.
@@ -92,6 +104,7 @@ type Cluster struct {
 	done    chan struct{}
 	wg      sync.WaitGroup
 
+	store           *store        // nil: in memory alone
 	registry        *schemaServer // nil: none
 	security        *security
 	authorizer      *acl.Authorizer // nil: everyone may do everything
@@ -128,6 +141,9 @@ type Cluster struct {
 	groupConfigs                 atomic.Pointer[groupConfigs] // see tellGroupsLocked
 
 	closed bool
+
+	kept    sync.Once // closes the store
+	keptErr error
 }
 
 // Start starts a cluster and returns when every broker listens. Whoever starts one closes it.
@@ -155,7 +171,6 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	values = values.With(map[string]string{minISR: strconv.Itoa(values.Int(minISR))})
 	for _, name := range settings.Inert(cfg.Properties) {
 		cfg.Logger.Warn("setting has no effect on the reference broker", "setting", name)
 	}
@@ -163,14 +178,22 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
+	id, kept := newID(), (*store)(nil)
+	if cfg.DataDir != "" {
+		if kept, id, err = openStore(cfg.fs, cfg.DataDir, cfg.Fsync, cfg.Brokers); err != nil {
+			return nil, fmt.Errorf("start broker: %w", err)
+		}
+	}
+	values = values.With(kept.dynamic(values))
 	security, err := newSecurity(cfg, values)
 	if err != nil {
-		return nil, fmt.Errorf("start broker: %w", err)
+		return nil, errors.Join(fmt.Errorf("start broker: %w", err), kept.close())
 	}
 	c := &Cluster{
 		security:   security,
 		authorizer: authorizer,
-		id:         newID(),
+		id:         id,
+		store:      kept,
 		log:        cfg.Logger,
 		network:    cfg.Network,
 		done:       make(chan struct{}),
@@ -181,6 +204,9 @@ func Start(cfg Config) (*Cluster, error) {
 
 		groupSettings: make(map[string]map[string]string),
 		clientMetrics: make(map[string]map[string]string),
+	}
+	if kept != nil {
+		kept.cluster = c
 	}
 	if c.replicationDelay = cfg.ReplicationDelay; c.replicationDelay == 0 {
 		c.replicationDelay = time.Millisecond
@@ -198,8 +224,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.retention = newRetention(values)
 	c.cleaner = newCleaner(values)
 	if err := c.start(cfg); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("start broker: %w", err)
+		return nil, errors.Join(fmt.Errorf("start broker: %w", err), c.Close())
 	}
 	return c, nil
 }
@@ -223,9 +248,21 @@ func (c *Cluster) start(cfg Config) error {
 		c.nodes = append(c.nodes, n)
 	}
 	c.controller.begin(1)
+	if err := c.restore(); err != nil {
+		return err
+	}
 	c.placeCoordinators(noLeader)
+	if err := c.restoreGroups(); err != nil {
+		return err
+	}
+	if err := c.restoreTxns(); err != nil {
+		return err
+	}
+	if err := c.keep(); err != nil {
+		return err
+	}
 	for _, t := range cfg.Topics {
-		if _, err := c.createTopic(newTopicSpec(t)); err != nil {
+		if _, err := c.createTopic(newTopicSpec(t)); err != nil && !(c.store != nil && errors.Is(err, kerr.TopicAlreadyExists)) {
 			return fmt.Errorf("create topic %s: %w", t.Name, err)
 		}
 	}
@@ -275,7 +312,8 @@ func (c *Cluster) Dial(ctx context.Context, network, addr string) (net.Conn, err
 	return d.DialContext(ctx, network, addr)
 }
 
-// Close ends every connection and stops the brokers. It waits until nothing of the cluster runs any more. Closing again does nothing.
+// Close ends every connection and stops the brokers. It waits until nothing of the cluster runs any more. An error says that [Config.DataDir] could not
+// be completed: what was promised is there, and the next start has to recover the rest. Closing again does nothing.
 func (c *Cluster) Close() error {
 	c.mu.Lock()
 	closed := c.closed
@@ -295,7 +333,12 @@ func (c *Cluster) Close() error {
 	for _, n := range c.nodes { // what requests have taken up that were under way
 		n.shares.clear()
 	}
-	return nil
+	c.kept.Do(func() {
+		if err := c.store.close(); err != nil {
+			c.keptErr = fmt.Errorf("close broker: %w", err)
+		}
+	})
+	return c.keptErr
 }
 
 // node returns the broker with this id, nil where there is none.

@@ -197,6 +197,9 @@ func (c *conn) serveOne(limit int) error {
 	if !interrupts {
 		res = r.handle(a)
 	}
+	if h.key != int16(kmsg.Fetch) && !c.node.cluster.store.settle(c.done) { // what fetches answer depends on nothing that is written here
+		return io.EOF
+	}
 	if !c.node.awaitResumed(c) {
 		return net.ErrClosed
 	}

@@ -89,9 +89,14 @@ func (c *Cluster) growTopic(q *kmsg.CreatePartitionsRequestTopic, validateOnly b
 	if validateOnly {
 		return nil
 	}
+	added := make([]*partition, len(assigned))
 	for i, ids := range assigned {
-		t.partitions = append(t.partitions, newPartition(c, t, int32(have+i), ids)) // who walks over the shorter slice does not see these
+		added[i] = newPartition(c, t, int32(have+i), ids)
 	}
+	if err := c.store.recordPartitions(added); err != nil {
+		return err
+	}
+	t.partitions = append(t.partitions, added...) // who walks over the shorter slice does not see these
 	c.topicsChanged()
 	c.log.Info("partitions added", "topic", t.name, "partitions", want)
 	return nil

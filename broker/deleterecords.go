@@ -67,6 +67,7 @@ func (p *partition) deleteBefore(node int32, to int64) (int64, error) {
 		return 0, kerr.OffsetOutOfRange
 	}
 	p.log.DropBefore(to)
+	p.cluster.store.dropped()
 	p.replicateLocked()
 	p.notifyLocked()
 	return to, nil

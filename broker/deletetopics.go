@@ -54,7 +54,7 @@ func handleDeleteTopics(r *request) answer {
 		default:
 			if err = r.mutate(c.countPartitions(known), 5); err == nil {
 				t.Topic, t.TopicID = &known.name, known.id
-				c.deleteTopic(known)
+				err = c.deleteTopic(known)
 			}
 		}
 		t.ErrorCode, t.ErrorMessage = codeOf(err)
@@ -89,17 +89,30 @@ func (c *Cluster) named(name *string, id topicID) *topic {
 }
 
 // deleteTopic forgets a topic and its records. Fetches that wait for it are answered.
-func (c *Cluster) deleteTopic(t *topic) {
+func (c *Cluster) deleteTopic(t *topic) error {
+	defer c.store.rename()()
 	c.mu.Lock()
 	if c.topicByID[t.id] != t {
 		c.mu.Unlock()
-		return
+		return nil
+	}
+	if err := c.store.recordRemoval(t); err != nil {
+		c.mu.Unlock()
+		return err
 	}
 	delete(c.topics, t.name)
 	delete(c.topicByID, t.id)
 	delete(c.collapsed, collapse(t.name))
 	partitions := t.partitions
 	c.topicsChanged()
+	if c.store != nil {
+		for _, p := range partitions { // before another topic can have the name, and its directories
+			p.mu.Lock()
+			p.deleted = true
+			p.removeLocked()
+			p.mu.Unlock()
+		}
+	}
 	c.mu.Unlock()
 	for _, p := range partitions {
 		p.mu.Lock()
@@ -108,4 +121,5 @@ func (c *Cluster) deleteTopic(t *topic) {
 		p.mu.Unlock()
 	}
 	c.log.Info("topic deleted", "topic", t.name)
+	return nil
 }

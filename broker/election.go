@@ -77,6 +77,7 @@ func (p *partition) changeLocked(ch change) bool {
 	if elected || removed {
 		p.leadLocked(leader)
 	}
+	p.noteLocked()
 	c := p.cluster
 	c.changes.Add(1)
 	c.log.Info("partition changed", "topic", p.topic.name, "partition", p.index, "leader", p.leader, "epoch", p.epoch, "isr", p.isr, "elr", p.elr,
@@ -165,6 +166,7 @@ func (p *partition) placeLocked() {
 		r := p.copyLocked(id)
 		if r == nil {
 			r = newReplica(id)
+			r.log = p.newLog(id)
 		}
 		copies = append(copies, r)
 	}

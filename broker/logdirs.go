@@ -9,8 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// logDir is what a broker calls the one directory that it would hold its logs in.
-func (n *node) logDir() string { return fmt.Sprintf("/var/lib/kafka/broker-%d", n.id) }
+// logDir is the directory that a broker holds its logs in, or would hold them in.
+func (n *node) logDir() string {
+	if s := n.cluster.store; s != nil {
+		return s.brokerDir(n.id)
+	}
+	return fmt.Sprintf("/var/lib/kafka/broker-%d", n.id)
+}
 
 // handleDescribeLogDirs tells how much this broker holds (KIP-113, KIP-827).
 func handleDescribeLogDirs(r *request) answer {

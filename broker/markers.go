@@ -93,6 +93,9 @@ func (m *marking) try() (done, retry bool) {
 	if leader == nil || leader.condition() != "running" {
 		return false, false
 	}
+	if !c.store.settle(c.done) { // that the transaction ends
+		return false, true
+	}
 	r := m.request(leader, coordinator.epoch)
 	r.meet()
 	if !r.suffer() {
@@ -108,6 +111,9 @@ func (m *marking) try() (done, retry bool) {
 		p := &m.ending.Producer
 		c.endOffsets(m.partition.Partition, storage.Marker{Producer: p.ID, Epoch: p.Epoch, Coordinator: coordinator.epoch, Commit: m.ending.Commit,
 			Bumped: m.ending.Bumped})
+		if !c.store.settle(c.done) {
+			return false, true
+		}
 		done = true
 	} else if done = m.written && m.replicated(part); !done {
 		err := m.append(part, leader, coordinator.epoch)
@@ -271,6 +277,7 @@ func producerError(err error) error {
 		storage.ErrProducerEpoch:      kerr.InvalidProducerEpoch,
 		storage.ErrTxnState:           kerr.InvalidTxnState,
 		storage.ErrCoordinatorFenced:  kerr.TransactionCoordinatorFenced,
+		storage.ErrStorage:            kerr.KafkaStorageError,
 	} {
 		if errors.Is(err, ours) {
 			return because(code, err)

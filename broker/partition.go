@@ -49,7 +49,7 @@ type assignment struct {
 func newPartition(c *Cluster, t *topic, index int32, replicas []int32) *partition {
 	p := &partition{cluster: c, topic: t, index: index, leader: noLeader, assignment: assignment{replicas: replicas}}
 	for _, id := range replicas {
-		p.copies = append(p.copies, &replica{id: id, log: storage.NewLog(), caughtUp: time.Now()})
+		p.copies = append(p.copies, &replica{id: id, log: p.newLog(id), caughtUp: time.Now()})
 		if c.node(id).isAlive() {
 			p.isr = append(p.isr, id)
 		}

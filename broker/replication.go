@@ -20,10 +20,8 @@ type replica struct {
 	caughtUp time.Time // when it last held all that the leader held; of a follower that does so, when it was last looked at
 }
 
-// newReplica is a replica that has fetched nothing yet.
-func newReplica(id int32) *replica {
-	return &replica{id: id, log: storage.NewLog(), epoch: storage.NoEpoch}
-}
+// newReplica is a replica that has fetched nothing yet. It is still to be given a log.
+func newReplica(id int32) *replica { return &replica{id: id, epoch: storage.NoEpoch} }
 
 // copyLocked returns what a broker holds of the partition, nil where it is no replica.
 func (p *partition) copyLocked(id int32) *replica {
@@ -53,7 +51,7 @@ func (p *partition) minISRLocked() int { return min(p.topic.settings.Load().MinI
 func (p *partition) appendedLocked(acks int16) {
 	switch {
 	case len(p.copies) == 1:
-		p.lead.hw = p.log.End()
+		p.lead.hw = p.log.Synced()
 	case acks == -1 || p.cluster.replicationDelay <= 0:
 		p.replicateLocked()
 	default:
@@ -84,6 +82,11 @@ func (p *partition) replicateLocked() {
 			p.followLocked(f, now)
 		}
 	}
+	p.settleLocked()
+}
+
+// settleLocked draws the consequences of what the replicas hold now: who is in sync, and how far the high watermark is.
+func (p *partition) settleLocked() {
 	before, epoch := p.lead.hw, p.epoch
 	moved := false
 	p.advanceLocked()
@@ -130,7 +133,10 @@ func (p *partition) followLocked(f *replica, now time.Time) {
 			if !n.wroteLocked(len(b)) {
 				return
 			}
-			f.log.AppendReplica(b, n.now().UnixMilli(), lim)
+			if err := f.log.AppendReplica(b, n.now().UnixMilli(), lim); err != nil {
+				p.cluster.log.Error("follower can not write", "broker", f.id, "topic", p.topic.name, "partition", p.index, "error", err)
+				return
+			}
 		}
 	}
 	if start := min(lead.Start(), f.log.End()); start > f.log.Start() {
@@ -175,7 +181,7 @@ func (p *partition) advanceLocked() {
 	if p.leader == noLeader || len(p.isr) < p.minISRLocked() {
 		return
 	}
-	hw := p.log.End()
+	hw := p.log.Synced()
 	for _, f := range p.copies {
 		if f == p.lead || !slices.Contains(p.isr, f.id) || p.cluster.careless {
 			continue
@@ -183,7 +189,7 @@ func (p *partition) advanceLocked() {
 		if f.epoch != p.epoch {
 			return
 		}
-		hw = min(hw, f.log.End())
+		hw = min(hw, f.log.Synced())
 	}
 	p.lead.hw = max(p.lead.hw, hw)
 }

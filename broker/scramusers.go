@@ -102,13 +102,17 @@ func handleAlterUserSCRAMCredentials(r *request) answer {
 	}
 	for _, d := range req.Deletions {
 		key := scramKey{d.Name, sasl.Scram(d.Mechanism)}
-		alter(d.Name, func() error { return s.checkDeletionLocked(d) }, func() { delete(s.scram, key) })
+		alter(d.Name, func() error { return s.checkDeletionLocked(d) }, func() {
+			delete(s.scram, key)
+			r.node.cluster.store.noteScram(key.user, key.mechanism, nil)
+		})
 	}
 	for _, u := range req.Upsertions {
 		alter(u.Name, func() error { return checkUpsertion(u) }, func() {
 			mechanism := sasl.Scram(u.Mechanism)
 			c := mechanism.NewCredential(bytes.Clone(u.Salt), u.SaltedPassword, int(u.Iterations))
 			s.scram[scramKey{u.Name, mechanism}] = scramEntry{credential: c}
+			r.node.cluster.store.noteScram(u.Name, mechanism, &c)
 		})
 	}
 	allowed := r.allowsCluster(kmsg.ACLOperationAlter)

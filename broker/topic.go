@@ -78,6 +78,9 @@ func (c *Cluster) createTopic(s topicSpec) (*topic, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.store.recordTopic(t); err != nil {
+		return nil, err
+	}
 	c.topics[t.name] = t
 	c.topicByID[t.id] = t
 	c.collapsed[collapse(t.name)] = t.name

@@ -100,7 +100,11 @@ func (c *Cluster) newTxns() *txns.Manager {
 	})
 }
 
-func (c *Cluster) newProducerID() int64 { return c.lastPID.Add(1) }
+func (c *Cluster) newProducerID() int64 {
+	id := c.lastPID.Add(1)
+	c.store.notePID(id)
+	return id
+}
 
 // allowsTxn decides about a transactional id.
 func (r *request) allowsTxn(op kmsg.ACLOperation, id string) bool {

@@ -73,6 +73,8 @@ func (o *options) add(flags *flag.FlagSet) {
 	o.security.add(flags)
 	flags.BoolVar(&o.cfg.AutoCreateTopics, "auto-create", true, "create a topic when a client asks for it, as Kafka does by default")
 	flags.BoolVar(&o.noAutoCreate, "no-auto-create", false, "the opposite of -auto-create")
+	flags.StringVar(&o.cfg.DataDir, "data", "", "`directory` to keep everything in, in Apache Kafka's format, so that it survives the end of the process; empty for memory alone")
+	flags.TextVar(&o.cfg.Fsync, "fsync", broker.FsyncPromises, "`when` to sync what is written there: promises, before anything is acknowledged to acks=all, or segments, when one is complete, as Kafka does")
 	flags.StringVar(&o.registry, "registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
 	flags.StringVar(&o.health, "health", "", "`address` that answers GET /healthz, with 200 while every broker answers; \"sordini broker health\" asks it; empty for none")
 	flags.BoolVar(&o.kafka, "kafka-environment", false, "take listeners and settings from KAFKA_ variables as images of Kafka do, and say ready in Kafka's words as well")

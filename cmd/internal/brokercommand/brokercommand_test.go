@@ -84,6 +84,8 @@ func TestWrongCommandLinesAreRefused(t *testing.T) {
 		"-listen 127.0.0.1:0 -topic a:1:2":   "only 1 broker(s) are registered",
 		"-listen 127.0.0.1:0 -brokers=-1":    "must be at least 1",
 		"-listen 127.0.0.1:65535 -brokers=2": "leaves room for 2 brokers",
+		"-fsync sometimes":                   `"sometimes" is not promises or segments`,
+		"-data /dev/null/x":                  "data directory /dev/null/x",
 	} {
 		var out bytes.Buffer
 		if err := command(context.Background(), strings.Fields(line), &out); err == nil {

@@ -328,10 +328,5 @@ func (s *store) finish() error {
 	return errors.Join(errs...)
 }
 
-// removedDirs are those that were renamed because their partitions were deleted.
-func removedDirs(names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasSuffix(name, deletedDir+"/") })
-}
-
 // deletedDir is the end of the name of the directory of a deleted partition, as in Kafka.
 const deletedDir = "-delete"

@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 // hang begins a transaction in partition 0 of the topic "hanging", whose first record it is, and leaves it open. The caller closes the client.
 func (t *target) hang(ctx context.Context, ca string) (*kgo.Client, error) {
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(strings.Split(t.brokers, ",")...), kgo.TransactionalID("hanging"), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("hanging"),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(strings.Split(t.brokers, ",")...), kgo.TransactionalID("hanging"), kgo.DefaultProduceTopic("hanging"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(100*time.Millisecond),
 	}
 	if t.secure {
 		pem, err := os.ReadFile(ca)
@@ -31,7 +34,16 @@ func (t *target) hang(ctx context.Context, ca string) (*kgo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = client.BeginTransaction(); err == nil {
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: "hanging", NumPartitions: 1, ReplicationFactor: 3}}
+	created, err := create.RequestWith(ctx, client)
+	if err == nil {
+		err = kerr.ErrorForCode(created.Topics[0].ErrorCode)
+	}
+	if err == nil {
+		err = client.BeginTransaction()
+	}
+	if err == nil {
 		err = client.ProduceSync(ctx, &kgo.Record{Value: []byte("left open")}).FirstErr()
 	}
 	if err != nil {

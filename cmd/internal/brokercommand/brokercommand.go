@@ -35,6 +35,7 @@ type options struct {
 	noAutoCreate  bool
 	registry      string
 	health        string
+	control       string
 	kafka         bool
 	verbose       bool
 }
@@ -77,6 +78,7 @@ func (o *options) add(flags *flag.FlagSet) {
 	flags.TextVar(&o.cfg.Fsync, "fsync", broker.FsyncPromises, "`when` to sync what is written there: promises, before anything is acknowledged to acks=all, or segments, when one is complete, as Kafka does")
 	flags.StringVar(&o.registry, "registry", "", "`address` of a schema registry beside the brokers, such as 127.0.0.1:8081; empty for none")
 	flags.StringVar(&o.health, "health", "", "`address` that answers GET /healthz, with 200 while every broker answers; \"sordini broker health\" asks it; empty for none")
+	flags.StringVar(&o.control, "control", "", "`address` on which tests in any language kill, stop, start, pause and resume brokers by HTTP; empty for none")
 	flags.BoolVar(&o.kafka, "kafka-environment", false, "take listeners and settings from KAFKA_ variables as images of Kafka do, and say ready in Kafka's words as well")
 	flags.BoolVar(&o.verbose, "v", false, "log what the brokers do")
 }
@@ -158,6 +160,14 @@ func (o *options) serve(ctx context.Context, stdout io.Writer) error {
 		}
 		defer stop()
 		ready += " health " + url
+	}
+	if o.control != "" {
+		url, stop, err := serveControl(o.control, cluster)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		ready += " control " + url
 	}
 	fmt.Fprintln(stdout, ready)
 	if o.kafka {

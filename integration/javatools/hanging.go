@@ -19,7 +19,7 @@ import (
 func (t *target) hang(ctx context.Context, ca string) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(strings.Split(t.brokers, ",")...), kgo.TransactionalID("hanging"), kgo.DefaultProduceTopic("hanging"),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(100 * time.Millisecond),
 	}
 	if t.secure {
 		pem, err := os.ReadFile(ca)

@@ -59,6 +59,7 @@ func onBrokers(t *testing.T, patience time.Duration) *guarantee.Target {
 			var held bytes.Buffer
 			c.Dump(&held)
 			t.Logf("the brokers held:\n%s", held.Bytes()[:min(held.Len(), 16<<10)])
+			t.Logf("and their groups were:\n%s", held.Bytes()[max(0, held.Len()-8<<10):])
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)

@@ -11,11 +11,11 @@ import (
 // Topic is the typed contract of one topic (or, with Type, of one record type on it): one package variable that the publishing and the handling side,
 // provisioning and the doctor share. It is plain data; what is wrong with it is said by Bind, which producer.To and consumer.Handle call.
 type Topic[T any] struct {
-	Name        string         // required
-	Type        string         // written to and dispatched on the "type" header, where several types share the topic
-	Key         Key[T]         // required: KeyString, KeyOf or Unkeyed
-	Value       serde.Serde[T] // required
-	Config      TopicConfig
+	Name   string         // required
+	Type   string         // written to and dispatched on the "type" header, where several types share the topic
+	Key    Key[T]         // required: KeyString, KeyOf or Unkeyed
+	Value  serde.Serde[T] // required
+	Config TopicConfig
 	// RenamedFrom is the topic's old name: a group that handles the contract also handles what waits in its inbox of the old name, and dead letters of the old name
 	// that are redriven. Stop the group's members that still handle the old name first, and give the topic at least as many partitions as the old one had.
 	RenamedFrom string

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	loadAhead  = time.Second // how long before it is due the body of a record is fetched
+	loadBefore = time.Second    // how long before it is due the body of a record is fetched, at the latest
+	loadAhead  = 2 * loadBefore // and at the earliest: one fetch serves what comes due within a second, however finely that is spread
 	loadAtOnce = 256
 
 	// commitAgain is how old the commit of an inbox may get. Nobody subscribes to it, and Kafka forgets offsets of such topics some days after their last
@@ -66,7 +67,7 @@ func (r *inboxReader) load(stop <-chan struct{}) {
 				if !ok || at == 1<<63-1 {
 					continue
 				}
-				from := time.UnixMilli(at).Add(-loadAhead)
+				from := time.UnixMilli(at).Add(-loadBefore)
 				if x.notBefore.After(from) {
 					from = x.notBefore
 				}

@@ -15,15 +15,6 @@ type api struct {
 	unlisted bool // served, but not named by ApiVersions
 }
 
-// unserved are the requests that Apache Kafka 4.3.1 names in ApiVersions and the brokers do not serve: they end the connection, as a request that
-// does not exist does.
-var unserved = map[kmsg.Key]string{
-	kmsg.StreamsGroupHeartbeat: "Streams' own groups (KIP-1071) come with the last part of the broker",
-	kmsg.StreamsGroupDescribe:  "Streams' own groups",
-	kmsg.AddRaftVoter:          "the controllers are not servers of their own",
-	kmsg.RemoveRaftVoter:       "the controllers are not servers of their own",
-}
-
 // apis is filled by init, because the handler of ApiVersions reads it.
 var apis [128]api
 
@@ -41,6 +32,8 @@ func init() {
 		kmsg.ListPartitionReassignments: {0, 0, false, handleListPartitionReassignments},
 		kmsg.DescribeQuorum:             {0, 2, false, handleDescribeQuorum},
 		kmsg.UnregisterBroker:           {0, 0, false, handleUnregisterBroker},
+		kmsg.AddRaftVoter:               {0, 1, false, handleAddRaftVoter},
+		kmsg.RemoveRaftVoter:            {0, 0, false, handleRemoveRaftVoter},
 
 		kmsg.InitProducerID:          {0, 5, false, handleInitProducerID},
 		kmsg.AddPartitionsToTxn:      {0, 5, false, handleAddPartitionsToTxn},
@@ -110,6 +103,9 @@ func init() {
 		kmsg.WriteShareGroupState:       {0, 1, false, handleWriteShareGroupState},
 		kmsg.DeleteShareGroupState:      {0, 0, false, handleDeleteShareGroupState},
 		kmsg.ReadShareGroupStateSummary: {0, 1, false, handleReadShareGroupStateSummary},
+
+		kmsg.StreamsGroupHeartbeat: {0, 0, false, handleStreamsGroupHeartbeat},
+		kmsg.StreamsGroupDescribe:  {0, 0, false, handleStreamsGroupDescribe},
 	} {
 		apis[key.Int16()] = api{min: a.min, max: a.max, keeps: a.keeps, handle: a.handle}
 	}
@@ -159,6 +155,9 @@ func handleApiVersions(r *request) answer {
 			s.Name, s.MinVersion, s.MaxVersion = f.name, f.supported[0], f.supported[1]
 			resp.SupportedFeatures = append(resp.SupportedFeatures, s)
 		}
+		if f.level == 0 {
+			continue
+		}
 		l := kmsg.NewApiVersionsResponseFinalizedFeature()
 		l.Name, l.MinVersionLevel, l.MaxVersionLevel = f.name, f.level, f.level
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, l)
@@ -170,7 +169,8 @@ func handleApiVersions(r *request) answer {
 	return answer{resp: resp}
 }
 
-// features are Kafka's that the brokers have, at the levels of a new cluster of version 4.3 (KIP-584).
+// features are Kafka's that the brokers have, at the levels of a new cluster of version 4.3 (KIP-584), but for Streams' own groups and voters of the quorum
+// that change: those are off.
 var features = []struct {
 	name      string
 	supported [2]int16
@@ -178,8 +178,10 @@ var features = []struct {
 }{
 	{"eligible.leader.replicas.version", [2]int16{0, 1}, 1},
 	{"group.version", [2]int16{0, 1}, 1},
+	{"kraft.version", [2]int16{0, 1}, 0},
 	{"metadata.version", [2]int16{7, 30}, 30},
 	{"share.version", [2]int16{0, 1}, 1},
+	{"streams.version", [2]int16{0, 1}, 0},
 	{"transaction.version", [2]int16{0, 2}, 2},
 }
 

@@ -179,7 +179,10 @@ func (s *security) exchange(c *conn, mechanism string) sasl.Exchange {
 			continue
 		}
 		if scram, ok := sasl.ScramOf(m); ok {
-			return sasl.NewScram(scram, func(user string) (sasl.Credential, bool) { return s.credential(scram, user) })
+			return sasl.NewScram(scram, func(user string) (sasl.Credential, bool) { return s.credential(scram, user) },
+				func(id string) (sasl.Credential, sasl.Identity, bool) {
+					return c.node.cluster.tokenCredential(scram, id)
+				})
 		}
 		if m == sasl.Plain {
 			return sasl.NewPlain(s.checkPassword)
@@ -231,7 +234,7 @@ func (c *conn) exchange(message []byte) (reply []byte, lifetime time.Duration, e
 		lifetime = lifetime.Truncate(time.Millisecond)
 		a.expires = now.Add(lifetime)
 	}
-	c.principal = principal
+	c.principal, c.byToken = principal, id.Token
 	c.node.cluster.log.Debug("authenticated", "broker", c.node.id, "remote", c.nc.RemoteAddr(), "principal", principal, "mechanism", a.mechanism, "again", a.again)
 	return reply, lifetime, c.authenticated()
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 	"github.com/sordini-go/sordini/broker/internal/sharegroups"
+	"github.com/sordini-go/sordini/broker/internal/tokens"
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
@@ -110,6 +111,7 @@ type Cluster struct {
 	authorizer      *acl.Authorizer // nil: everyone may do everything
 	groups          *groups.Manager
 	shareStates     *sharegroups.States
+	delegated       *tokens.Table
 	coordinators    coordinators
 	txns            *txns.Manager
 	txnCoordinators txnCoordinators
@@ -218,6 +220,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.tellGroupsLocked()
 	c.coordinators.leads = slices.Repeat([]int32{noLeader}, values.Int("offsets.topic.num.partitions"))
 	c.shareStates = c.newShareStates(values)
+	c.delegated = newTokenTable(values)
 	c.groups = c.newGroups()
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()

@@ -29,6 +29,7 @@ type conn struct {
 	once     sync.Once
 
 	principal string // who the client is, as ACLs name it: "User:alice"
+	byToken   bool   // it has proven that by a delegation token
 	auth      authentication
 
 	idle     time.Duration // connections.max.idle.ms; 0: no limit

@@ -87,10 +87,14 @@
 //   - A broker has one log directory, which does not exist: it may be full ([Cluster.FillDisk]), and nothing outlives the process. A fetch may cross the
 //     end of a segment, which one of Kafka's does not, and ends with a whole batch, where Kafka's may end in the middle of one at a byte limit.
 //   - Strings that are not valid UTF-8 are kept byte by byte; Kafka replaces what is invalid.
-//   - All listeners ask the same of clients (TLS, SASL); SASL GSSAPI and delegation tokens are not served, as in a Kafka where they are off.
-//   - Kafka's own topics (__consumer_offsets, __transaction_state, __share_group_state) are created when the first coordinator is asked for, with a replica on every broker,
-//     and led by the coordinators. They hold offsets, members of classic groups, transactional ids and the state of share partitions in Kafka's own encoding,
-//     but no members of consumer groups and share groups, and what somebody else writes there nobody reads: a coordinator that takes over knows already.
+//   - All listeners ask the same of clients (TLS, SASL); SASL GSSAPI is not served, as in a Kafka where it is off. Delegation tokens are
+//     kept by the cluster as a whole and end with it.
+//   - Every request that Kafka 4.3 lists is answered. As in a cluster that has them off, Streams' own groups (streams.version 0) are refused, and the voters
+//     of the metadata quorum do not change (kraft.version 0).
+//   - Kafka's own topics (__consumer_offsets, __transaction_state, __share_group_state) are created when the first coordinator is asked for, with a
+//     replica on every broker, and led by the coordinators. They hold offsets, members of classic groups, transactional ids and the state of share
+//     partitions in Kafka's own encoding, but no members of consumer groups and share groups, and what somebody else writes there nobody reads: a
+//     coordinator that takes over knows already.
 //   - All settings of Kafka 4.3 are listed and checked; those that the broker does not act upon say so in their documentation (DescribeConfigs). A
 //     topic's default that is altered for one broker alone is shown and not applied.
 //

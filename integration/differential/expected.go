@@ -10,11 +10,9 @@ import (
 // maxExpectations is how many differences may be listed.
 const maxExpectations = 15
 
-// later are the API keys that come with the last broker issue: share groups, Streams' own groups, delegation tokens, voters of the metadata quorum.
+// later are the API keys that come with the last broker issue: Streams' own groups, delegation tokens, voters of the metadata quorum.
 var later = []kmsg.Key{
-	kmsg.ShareGroupHeartbeat, kmsg.ShareGroupDescribe, kmsg.ShareFetch, kmsg.ShareAcknowledge, kmsg.DescribeShareGroupOffsets, kmsg.AlterShareGroupOffsets,
-	kmsg.DeleteShareGroupOffsets, kmsg.InitializeShareGroupState, kmsg.ReadShareGroupState, kmsg.WriteShareGroupState, kmsg.DeleteShareGroupState,
-	kmsg.ReadShareGroupStateSummary, kmsg.StreamsGroupHeartbeat, kmsg.StreamsGroupDescribe, kmsg.CreateDelegationToken, kmsg.RenewDelegationToken,
+	kmsg.StreamsGroupHeartbeat, kmsg.StreamsGroupDescribe, kmsg.CreateDelegationToken, kmsg.RenewDelegationToken,
 	kmsg.ExpireDelegationToken, kmsg.DescribeDelegationToken, kmsg.AddRaftVoter, kmsg.RemoveRaftVoter,
 }
 
@@ -25,7 +23,7 @@ func isLater(d difference) bool {
 			return true
 		}
 	}
-	for _, f := range []string{"share.version", "streams.version", "kraft.version"} {
+	for _, f := range []string{"streams.version", "kraft.version"} {
 		if d.Key == kmsg.ApiVersions.Int16() && strings.HasPrefix(d.Path, "SupportedFeatures["+f+"]") {
 			return true
 		}
@@ -35,7 +33,7 @@ func isLater(d difference) bool {
 
 // expectations are all differences between the reference broker and Apache Kafka that are known and meant to be.
 var expectations = []expectation{
-	{Why: "share groups, Streams' own groups, delegation tokens, voters of the metadata quorum: they come with the last broker issue", Match: isLater},
+	{Why: "Streams' own groups, delegation tokens, voters of the metadata quorum: they come with the last broker issue", Match: isLater},
 	{
 		Why: "Kafka answers whatever comes in the middle of an authentication with ILLEGAL_SASL_STATE in each place of its answer that has a code, and ends the connection; " +
 			"the reference broker answers what has one code for all, without a text, and ends the connection",

@@ -120,7 +120,7 @@ func (f *flattener) bytes(path, name string, v reflect.Value) {
 	switch {
 	case v.IsNil():
 		f.add(path, "null")
-	case strings.HasSuffix(name, ".RecordBatches"):
+	case strings.HasSuffix(name, ".RecordBatches") || f.api == "ShareFetch" && strings.HasSuffix(name, ".Records"):
 		f.batches(path, v.Bytes())
 	default:
 		f.add(path, fmt.Sprintf("%x", v.Bytes()))

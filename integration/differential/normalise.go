@@ -116,6 +116,21 @@ var keyed = map[string][]string{
 	"DescribeClientQuotas.Entries":                        {"Entity"},
 	"DescribeClientQuotas.Entries.Entity":                 {"Type"},
 	"DescribeClientQuotas.Entries.Values":                 {"Key"},
+	"ShareGroupDescribe.Groups":                           {"GroupID"},
+	"ShareGroupDescribe.Groups.Members":                   {"MemberID"},
+	"ShareFetch.Topics":                                   {"TopicID"},
+	"ShareFetch.Topics.Partitions":                        {"Partition"},
+	"ShareAcknowledge.Topics":                             {"TopicID"},
+	"ShareAcknowledge.Topics.Partitions":                  {"Partition"},
+	"DescribeShareGroupOffsets.Groups.Topics":             {"Topic"},
+	"DescribeShareGroupOffsets.Groups.Topics.Partitions":  {"Partition"},
+	"AlterShareGroupOffsets.Topics":                       {"Topic"},
+	"DeleteShareGroupOffsets.Topics":                      {"Topic"},
+	"InitializeShareGroupState.Topics":                    {"TopicID"},
+	"ReadShareGroupState.Topics":                          {"TopicID"},
+	"WriteShareGroupState.Topics":                         {"TopicID"},
+	"DeleteShareGroupState.Topics":                        {"TopicID"},
+	"ReadShareGroupStateSummary.Topics":                   {"TopicID"},
 }
 
 // saslMessage writes down a message of a mechanism: the beginning of the nonce, which is the client's, and how long what is random is.

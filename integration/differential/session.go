@@ -34,10 +34,11 @@ type session struct {
 	idle    map[caller]net.Conn // connections that have been authenticated, for further requests
 }
 
-// caller is who asks whom. A user that is "" does not authenticate.
+// caller is who asks whom. A user that is "" does not authenticate. What has a line is sent over one connection.
 type caller struct {
 	user string
 	to   int32
+	line string
 }
 
 // option is how one request is sent.
@@ -55,6 +56,9 @@ func to(broker int32) option { return func(a *asking) { a.to = broker } }
 
 // as sends the request as that user. Default: where clients must authenticate, the super user.
 func as(user string) option { return func(a *asking) { a.user = user } }
+
+// over sends the request over the connection of that name, which is kept: share sessions end with theirs.
+func over(line string) option { return func(a *asking) { a.line = line } }
 
 // until asks again until the answer is as wanted; only the last answer is compared. It is for what takes its time on a real cluster. That
 // it never is as wanted fails the scenario, whatever the other side does.
@@ -178,7 +182,7 @@ func (s *session) exchange(from caller, frame []byte, wordless bool) outcome {
 	if _, err := c.Write(frame); err == nil {
 		got = receive(c, wordless)
 	}
-	if from.user != "" && got.body != nil && !wordless {
+	if (from.user != "" || from.line != "") && got.body != nil && !wordless {
 		s.idle[from] = c
 	} else {
 		c.Close()

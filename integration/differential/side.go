@@ -32,6 +32,7 @@ func (p pair) properties() map[string]string {
 		"group.consumer.min.heartbeat.interval.ms": "500",
 		"group.consumer.min.session.timeout.ms":    "3000",
 		"group.consumer.assignment.interval.ms":    "0",
+		"group.share.assignment.interval.ms":       "0",
 		"offset.metadata.max.bytes":                "64",
 		"num.partitions":                           "2",
 		"default.replication.factor":               "1",

@@ -91,14 +91,14 @@ var served = map[kmsg.Key]span{
 	kmsg.DeleteShareGroupOffsets:      {0, 0},
 }
 
-// features are the feature levels that the Kafka cluster is made with. They are those of a new cluster of 4.3.1, but for share groups and Streams' own
-// groups, which 4.3.1 turns on by itself and the reference broker does not have yet.
+// features are the feature levels that the Kafka cluster is made with. They are those of a new cluster of 4.3.1, but for Streams' own groups, which
+// 4.3.1 turns on by itself and the reference broker does not have.
 var features = map[string]int{
 	"metadata.version":                 30,
 	"group.version":                    1,
 	"transaction.version":              2,
 	"eligible.leader.replicas.version": 1,
-	"share.version":                    0,
+	"share.version":                    1,
 	"streams.version":                  0,
 }
 

@@ -57,13 +57,51 @@ func (c scramClient) final(t *testing.T, server string, lie func(string) string)
 	return bare + ",p=" + base64.StdEncoding.EncodeToString(proof), "v=" + base64.StdEncoding.EncodeToString(mac(mac(salted, "Server Key"), all))
 }
 
+// aToken is the only delegation token that there is; it is carol's.
+func aToken(id string) (Credential, Identity, bool) {
+	credential, err := SHA256.Derive("hmac")
+	return credential, Identity{Name: "carol", Token: true}, err == nil && id == "token-1"
+}
+
+func TestScramTakesADelegationTokenForItsOwner(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, password string
+		ok              bool
+	}{
+		"token":             {"n,,n=token-1,r=abc,tokenauth=true", "hmac", true},
+		"another password":  {"n,,n=token-1,r=abc,tokenauth=true", "other", false},
+		"another token":     {"n,,n=token-2,r=abc,tokenauth=true", "hmac", false},
+		"a user":            {"n,,n=alice,r=abc,tokenauth=true", "secret", false},
+		"not as a token":    {"n,,n=token-1,r=abc", "hmac", false},
+		"tokens are not on": {"n,,n=token-1,r=abc,tokenauth=false", "hmac", false},
+	} {
+		server := scramServer(t)
+		challenge, _, err := server.Next([]byte(test.first))
+		if err != nil {
+			if test.ok {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		user, extension, _ := strings.Cut(strings.TrimPrefix(test.first, "n,,n="), ",r=abc")
+		client := scramClient{user, test.password, "abc" + extension}
+		final, _ := client.final(t, string(challenge), func(s string) string { return s })
+		_, id, err := server.Next([]byte(final))
+		if ok := err == nil && id != nil; ok != test.ok {
+			t.Errorf("%s: %v, %v", name, id, err)
+		} else if ok && (id.Name != "carol" || !id.Token) {
+			t.Errorf("%s: %+v", name, id)
+		}
+	}
+}
+
 func scramServer(t *testing.T) Exchange {
 	t.Helper()
 	credential, err := SHA256.Derive("secret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewScram(SHA256, func(user string) (Credential, bool) { return credential, user == "alice" || user == "a,b=c" })
+	return NewScram(SHA256, func(user string) (Credential, bool) { return credential, user == "alice" || user == "a,b=c" }, aToken)
 }
 
 // TestScramIsThatOfRFC7677 uses the example of the RFC: the mechanism is its own client's and server's only if both read the RFC alike.
@@ -214,7 +252,7 @@ func FuzzExchanges(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for name, e := range map[string]Exchange{
 			Plain:       NewPlain(func(_, password string) bool { return password == "a password that the fuzzer does not find" }),
-			ScramSHA256: NewScram(SHA256, func(string) (Credential, bool) { return credential, true }),
+			ScramSHA256: NewScram(SHA256, func(string) (Credential, bool) { return credential, true }, aToken),
 			OAuthBearer: NewOAuthBearer(context.Background(), (&Validator{}).Validate, func(error) {}),
 		} {
 			for _, message := range []string{first, second} {

@@ -18,6 +18,7 @@ const (
 type Identity struct {
 	Name    string
 	Expires time.Time // of the credential; zero: never
+	Token   bool      // the credential is a delegation token (KIP-48)
 }
 
 // Exchange is one authentication. It is used by one goroutine, message after message, until it has ended: with an identity or with an error.

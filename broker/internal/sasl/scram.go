@@ -10,17 +10,19 @@ import (
 	"strings"
 )
 
-// NewScram starts a SCRAM exchange. find returns a user's credential.
-func NewScram(mechanism Scram, find func(user string) (Credential, bool)) Exchange {
-	return &scram{mechanism: mechanism, find: find}
+// NewScram starts a SCRAM exchange. find returns a user's credential, and token that of a delegation token (KIP-48), by its id, with who its holder is.
+func NewScram(mechanism Scram, find func(user string) (Credential, bool), token func(id string) (Credential, Identity, bool)) Exchange {
+	return &scram{mechanism: mechanism, find: find, token: token}
 }
 
 type scram struct {
 	mechanism Scram
 	find      func(user string) (Credential, bool)
+	token     func(id string) (Credential, Identity, bool)
 
 	step       int // messages that have come
 	user       string
+	id         Identity
 	header     string // of the client's first message, up to its second comma
 	credential Credential
 	nonce      string // the client's and the server's
@@ -51,7 +53,7 @@ func (s *scram) Next(message []byte) ([]byte, *Identity, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return reply, &Identity{Name: s.user}, nil
+		return reply, &s.id, nil
 	}
 	return nil, nil, errEnded
 }
@@ -63,14 +65,15 @@ func (s *scram) begin(message []byte) ([]byte, error) {
 	}
 	authzid, bare, clientNonce := m[2], m[3], m[5]
 	s.header, s.user = m[1], unescape(m[4])
-	for extension := range strings.SplitSeq(m[6], ",") {
-		if strings.EqualFold(extension, "tokenauth=true") { // KIP-48
+	credential, ok := Credential{}, false
+	if s.byToken(m[6]) {
+		if credential, s.id, ok = s.token(s.user); !ok {
 			return nil, fmt.Errorf("no delegation token %q", s.user)
 		}
-	}
-	credential, ok := s.find(s.user)
-	if !ok {
+	} else if credential, ok = s.find(s.user); !ok {
 		return nil, fmt.Errorf("no credential of user %q", s.user)
+	} else {
+		s.id = Identity{Name: s.user}
 	}
 	if authzid != "" && unescape(authzid) != s.user {
 		return nil, refuse("Authentication failed: Client requested an authorization id that is different from username")
@@ -80,6 +83,16 @@ func (s *scram) begin(message []byte) ([]byte, error) {
 	reply := fmt.Sprintf("r=%s,s=%s,i=%d", s.nonce, base64.StdEncoding.EncodeToString(credential.Salt), credential.Iterations)
 	s.first = bare + "," + reply
 	return []byte(reply), nil
+}
+
+// byToken says whether a client's extensions ask for a delegation token.
+func (s *scram) byToken(extensions string) bool {
+	for extension := range strings.SplitSeq(extensions, ",") {
+		if strings.EqualFold(extension, "tokenauth=true") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scram) finish(message []byte) ([]byte, error) {

@@ -19,8 +19,8 @@ const (
 	kafkaImage   = "sordini-test/kafka:4.3.1"
 )
 
-// orderServiceProgram is the order-service, built.
-var orderServiceProgram string
+// The order-service and the image's program, built.
+var orderServiceProgram, sordiniProgram string
 
 // TestMain runs no test where the containers' ports are not on this machine's loopback interface: nothing here may send a packet anywhere else.
 func TestMain(m *testing.M) {
@@ -33,13 +33,13 @@ func TestMain(m *testing.M) {
 		dir, err := os.MkdirTemp("", "sordini-containers-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			err = process.Build(ctx, dir, "examples/order-service")
+			err = process.Build(ctx, dir, "examples/order-service", "cmd/sordini-broker")
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "containers:", err)
 			return 1
 		}
-		orderServiceProgram = filepath.Join(dir, "order-service")
+		orderServiceProgram, sordiniProgram = filepath.Join(dir, "order-service"), filepath.Join(dir, "sordini-broker")
 		return m.Run()
 	}())
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/sordini-go/sordini/broker/container"
 )
 
-// broker starts a container of the reference broker for a test.
-func broker(t *testing.T, opts ...testcontainers.ContainerCustomizer) *container.Container {
+// startBroker starts a container of the reference broker for a test.
+func startBroker(t *testing.T, opts ...testcontainers.ContainerCustomizer) *container.Container {
 	t.Helper()
 	ctr, err := container.Run(t.Context(), sordiniImage, opts...)
 	testcontainers.CleanupContainer(t, ctr)
@@ -46,7 +46,7 @@ func produce(t *testing.T, brokers []string, topic string, opts ...kgo.Opt) erro
 }
 
 func TestModuleSecuresTheBrokers(t *testing.T) {
-	ctr := broker(t, container.WithTLS(), container.WithSASL("alice", "won,der:#;"), container.WithSASL("admin", "secret"), container.WithTopic("orders", 2),
+	ctr := startBroker(t, container.WithTLS(), container.WithSASL("alice", "won,der:#;"), container.WithSASL("admin", "secret"), container.WithTopic("orders", 2),
 		container.WithTopic("secrets", 1), container.WithACLs("User:admin", "allow User:alice READ,WRITE,DESCRIBE TOPIC orders"))
 	brokers, err := ctr.Brokers(t.Context())
 	if err != nil {
@@ -83,7 +83,7 @@ func TestModuleSecuresTheBrokers(t *testing.T) {
 }
 
 func TestModuleRunsAClusterWithARegistry(t *testing.T) {
-	ctr := broker(t, container.WithBrokers(3), container.WithTopic("orders", 6), container.WithProperty("message.max.bytes", "1000"))
+	ctr := startBroker(t, container.WithBrokers(3), container.WithTopic("orders", 6), container.WithProperty("message.max.bytes", "1000"))
 	brokers, err := ctr.Brokers(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestContainersInTheNetworkReachTheBrokers(t *testing.T) {
 		t.Fatal(err)
 	}
 	testcontainers.CleanupNetwork(t, nw)
-	ctr := broker(t, container.WithBrokers(2), container.WithTopic("orders", 4), container.WithNetworkListener(nw, "kafka"))
+	ctr := startBroker(t, container.WithBrokers(2), container.WithTopic("orders", 4), container.WithNetworkListener(nw, "kafka"))
 	addresses := ctr.NetworkBrokers()
 	if !slices.Equal(addresses, []string{"kafka:19092", "kafka:19093"}) {
 		t.Fatalf("addresses in the network are %v", addresses)
@@ -162,7 +162,7 @@ func TestContainersInTheNetworkReachTheBrokers(t *testing.T) {
 }
 
 func TestContainerThatIsStartedAgainAdvertisesItsNewPorts(t *testing.T) {
-	ctr := broker(t, container.WithTopic("orders", 1))
+	ctr := startBroker(t, container.WithTopic("orders", 1))
 	timeout := 5 * time.Second
 	if err := ctr.Stop(t.Context(), &timeout); err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestOrderServiceOnApacheKafka(t *testing.T) {
 }
 
 func TestOrderServiceOnTheReferenceBroker(t *testing.T) {
-	t.Parallel() // most of it is waiting for the sessions of what was killed
+	t.Parallel()                                         // most of it is waiting for the sessions of what was killed
 	ctr, err := container.Run(t.Context(), sordiniImage) // the one line that differs
 	testcontainers.CleanupContainer(t, ctr, testcontainers.StopTimeout(0))
 	if err != nil {

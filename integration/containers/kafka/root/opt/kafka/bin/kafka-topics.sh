@@ -1,0 +1,2 @@
+#!/bin/bash
+LOG_LEVEL=error exec kafka-run-class org.apache.kafka.tools.TopicCommand "$@"

@@ -35,7 +35,7 @@ type Delivery struct {
 	Group   string
 	TopicID [16]byte // of the record's topic: one that was deleted and made again has another; zero where it is not known
 	Attempt int      // 1 for the first
-	Fence   int64 // grows with every ownership of the partition (guarantee G3); a store can refuse a write with an older one
+	Fence   int64    // grows with every ownership of the partition (guarantee G3); a store can refuse a write with an older one
 
 	// PreviousSpan is the span of the attempt before this one, nil for the first: retries are linked to what they repeat. The tracing middleware sets it,
 	// and the runner hands it on to the next attempt of the record.

@@ -104,7 +104,9 @@ type away struct{}
 
 func (away) Put(context.Context, string, []byte) error { return errors.New("connection refused") }
 
-func (away) Get(context.Context, string) ([]byte, error) { return nil, errors.New("connection refused") }
+func (away) Get(context.Context, string) ([]byte, error) {
+	return nil, errors.New("connection refused")
+}
 
 func TestFileStoreNeedsADirectoryAndNames(t *testing.T) {
 	s, dir := newFiles(t)

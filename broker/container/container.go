@@ -30,6 +30,7 @@ const (
 	authorityFile = "/run/sordini/ca.pem"
 	usersFile     = "/run/sordini/users"
 	rulesFile     = "/run/sordini/acls"
+	dataDir       = "/data"
 )
 
 // Container is a reference broker in a container.

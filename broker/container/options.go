@@ -20,6 +20,7 @@ type options struct {
 	superUser  string
 	rules      []string
 	alias      string
+	volume     string
 
 	customizers []testcontainers.ContainerCustomizer
 }
@@ -117,6 +118,19 @@ func WithNetworkListener(nw *testcontainers.DockerNetwork, alias string) Option 
 	}
 }
 
+// WithData keeps everything in a Docker volume of that name, which is made where it is missing, so that it is there for the next container with the same
+// volume and as many brokers. Without it everything is in memory and gone when the container stops. testcontainers.RemoveVolumes removes it in the end.
+func WithData(volume string) Option {
+	return func(o *options) error {
+		if volume == "" || strings.ContainsAny(volume, "/:\n") {
+			return fmt.Errorf("data volume %q: the name of a Docker volume is needed; a folder of this machine would have the wrong owner", volume)
+		}
+		o.volume = volume
+		o.customizers = append(o.customizers, testcontainers.WithMounts(testcontainers.VolumeMount(volume, dataDir)))
+		return nil
+	}
+}
+
 // environment is the options as variables of the image, which are the broker's flags.
 func (o *options) environment() map[string]string {
 	env := map[string]string{
@@ -141,6 +155,9 @@ func (o *options) environment() map[string]string {
 	}
 	if len(o.rules) > 0 {
 		env["SORDINI_ACL_FILE"] = rulesFile
+	}
+	if o.volume != "" {
+		env["SORDINI_DATA"] = dataDir
 	}
 	if o.alias != "" {
 		env["SORDINI_LISTENER"] = "NETWORK://:" + strconv.Itoa(networkPort) + "=" + net.JoinHostPort(o.alias, strconv.Itoa(networkPort))

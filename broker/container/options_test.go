@@ -22,17 +22,17 @@ func apply(t *testing.T, opts ...Option) *options {
 
 func TestOptionsBecomeTheImagesVariables(t *testing.T) {
 	o := apply(t, WithBrokers(4), WithTopic("orders", 12), WithTopic("paid", 1), WithProperty("log.cleanup.policy", "compact,delete"), WithProperty("a", "b=c"),
-		WithNetworkListener(&testcontainers.DockerNetwork{Name: "n"}, "kafka"), WithTLS())
+		WithNetworkListener(&testcontainers.DockerNetwork{Name: "n"}, "kafka"), WithTLS(), WithData("orders"))
 	env := o.environment()
 	for name, want := range map[string]string{
 		"SORDINI_BROKERS": "4", "SORDINI_TOPIC": "orders:12:3,paid:1:3", "SORDINI_PROPERTY": "log.cleanup.policy=compact,delete;a=b=c",
-		"SORDINI_LISTENER": "NETWORK://:19092=kafka:19092", "SORDINI_TLS": "true", "SORDINI_TLS_CA_OUT": authorityFile, "SORDINI_ADVERTISE_FILE": advertiseFile,
+		"SORDINI_LISTENER": "NETWORK://:19092=kafka:19092", "SORDINI_TLS": "true", "SORDINI_TLS_CA_OUT": authorityFile, "SORDINI_ADVERTISE_FILE": advertiseFile, "SORDINI_DATA": "/data",
 	} {
 		if env[name] != want {
 			t.Errorf("%s is %q, want %q", name, env[name], want)
 		}
 	}
-	if env := apply(t).environment(); env["SORDINI_TOPIC"]+env["SORDINI_PROPERTY"]+env["SORDINI_TLS"]+env["SORDINI_SASL_USERS_FILE"]+env["SORDINI_ACL_FILE"] != "" {
+	if env := apply(t).environment(); env["SORDINI_TOPIC"]+env["SORDINI_PROPERTY"]+env["SORDINI_TLS"]+env["SORDINI_SASL_USERS_FILE"]+env["SORDINI_ACL_FILE"]+env["SORDINI_DATA"] != "" {
 		t.Errorf("without options: %v", env)
 	}
 }
@@ -69,6 +69,7 @@ func TestOptionsThatCanNotBeAreRefused(t *testing.T) {
 		`SASL user "a:b"`:                 WithSASL("a:b", "s3cret"),
 		`SASL user "a"`:                   WithSASL("a", ""),
 		"neither a super user nor a rule": WithACLs(""),
+		`data volume "/data"`:             WithData("/data"),
 		"has a line end":                  WithACLs("", "allow\n"),
 		`network listener "kafka"`:        WithNetworkListener(nil, "kafka"),
 		`network listener "kafka:9092"`:   WithNetworkListener(&testcontainers.DockerNetwork{}, "kafka:9092"),

@@ -179,6 +179,45 @@ func TestContainerThatIsStartedAgainAdvertisesItsNewPorts(t *testing.T) {
 	}
 }
 
+func TestDataOutlivesItsContainer(t *testing.T) {
+	const volume = "sordini-data-test"
+	first, err := container.Run(t.Context(), sordiniImage, container.WithData(volume), container.WithBrokers(2), container.WithTopic("orders", 2))
+	testcontainers.CleanupContainer(t, first, testcontainers.RemoveVolumes(volume))
+	if err != nil {
+		t.Fatal(err)
+	}
+	brokers, err := first.Brokers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := produce(t, brokers, "orders"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Terminate(t.Context(), testcontainers.StopTimeout(0)); err != nil { // killed
+		t.Fatal(err)
+	}
+	second := startBroker(t, container.WithData(volume), container.WithBrokers(2), container.WithTopic("orders", 2))
+	if brokers, err = second.Brokers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics("orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for got := 0; got < 10; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("%d records are there again: %v", got, err)
+		}
+		got += fetches.NumRecords()
+	}
+}
+
 func TestRunSaysWhyAContainerDidNotStart(t *testing.T) {
 	ctr, err := container.Run(t.Context(), sordiniImage, container.WithProperty("message.max.byts", "1"))
 	testcontainers.CleanupContainer(t, ctr)

@@ -17,18 +17,30 @@ import (
 // outage publishes n records of which outageKeys tells the keys ("" is a null key), lets the dependency fail for a minute, and returns what was dead-lettered and
 // the order of what was handled.
 func outage(t *testing.T, n int, key func(i int) string, opts ...consumer.Option) (dead int, handled []string) {
+	return outageOf(t, "records", n, key, opts...)
+}
+
+// outageOf is outage for one of eachKind.
+func outageOf(t *testing.T, kind string, n int, key func(i int) string, opts ...consumer.Option) (dead int, handled []string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.whole = true
 		var down atomic.Bool
 		got := newSeen(t)
-		g := w.group(func(_ context.Context, m *consumer.Message[string]) error {
+		g, err := consumer.New(w.sdk(), "g", append(opts, consumer.Observe(w.history))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = eachKind[kind](g, orders, func(_ context.Context, m *consumer.Message[string]) error {
 			if down.Load() {
 				return fmt.Errorf("order %s: connect to database 10.0.0.%s: connection refused", m.Value, m.Value)
 			}
 			got.add(m.Value)
 			return nil
-		}, opts...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := start(t, g)
 		w.put("warm=up")
 		got.wait(1)
@@ -46,7 +58,7 @@ func outage(t *testing.T, n int, key func(i int) string, opts ...consumer.Option
 		}
 		dead = len(w.dead())
 		down.Store(false)
-		waitFor(t, "everything is committed", func() bool { return w.committed() == int64(n)+1 })
+		waitFor(t, "everything is committed", func() bool { return w.committed() == int64(n)+1 && !w.waits() })
 		if h := g.Health(); !h.OK {
 			t.Errorf("health %+v after the outage", h)
 		}
@@ -87,6 +99,22 @@ func TestFloodBreakerLeavesAtMostFourDeadLetters(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An outage leaves four dead letters at most, whatever the handler takes, and also where the ladder leads through the inbox first.
+func TestFloodBreakerHoldsForEveryKindAndThroughTheInbox(t *testing.T) {
+	for kind := range eachKind {
+		for name, opts := range map[string][]consumer.Option{
+			"in place":          nil,
+			"through the inbox": {consumer.RetryLater(5*time.Second, 10*time.Second)},
+		} {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				if dead, _ := outageOf(t, kind, 60, func(i int) string { return fmt.Sprintf("k%d", i%20) }, opts...); dead > 4 {
+					t.Errorf("%d dead letters in an outage of a minute, want at most 4", dead)
+				}
+			})
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -106,4 +107,47 @@ func TestTransactionalHandlerHandlesRedrivenRecords(t *testing.T) {
 			t.Errorf("%q are visible, want one output of each record", v)
 		}
 	})
+}
+
+// How many records of a key wait in memory behind one in the inbox is capped, and what becomes of those beyond is chosen: they follow it there, or the key holds its
+// partition. In order they are in any case.
+func TestKeyBehindItsRetryIsCappedAsChosen(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts      []consumer.Option
+		inbox     int64 // records that come to it
+		committed int64 // while the first waits
+	}{
+		"none in memory, the default": {nil, 6, 7},
+		"two, the others spill":       {[]consumer.Option{consumer.Queue(2, consumer.Spill)}, 4, 1},
+		"all hold":                    {[]consumer.Option{consumer.Queue(0, consumer.Hold)}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.whole = true
+				w.put("a=1")
+				got := newSeen(t)
+				r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+					if m.Value == "1" && m.Attempt == 1 {
+						return errBoom
+					}
+					got.add(m.Value)
+					return nil
+				}, append(once(time.Hour), c.opts...)...))
+				waitFor(t, "the first waits", func() bool { return w.committed() == 1 })
+				w.put("a=2", "a=3", "a=4", "a=5", "a=6", "b=7")
+				got.wait(1)
+				<-time.After(10 * time.Second)
+				p, err := w.Partition("orders.g.retry", 0)
+				if err != nil || p.HighWatermark != c.inbox || w.committed() != c.committed {
+					t.Errorf("%d records in the inbox and %d committed, want %d and %d; %v", p.HighWatermark, w.committed(), c.inbox, c.committed, err)
+				}
+				if all := got.wait(7); !slices.Equal(all, []string{"7", "1", "2", "3", "4", "5", "6"}) {
+					t.Errorf("handled %v", all)
+				}
+				waitFor(t, "everything is committed", func() bool { return w.committed() == 7 && !w.waits() })
+				r.cleanly()
+			})
+		})
+	}
 }

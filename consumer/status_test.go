@@ -155,8 +155,9 @@ func TestProbesTellAFailedRun(t *testing.T) {
 	})
 }
 
+// Also of a group of the consumer protocol, whose members the requests of the classic one do not see.
 func TestLagOfAGroupThatOneIsNoMemberOf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, protocol consumer.Option) {
 		w := newWorld(t, 3)
 		fill(w, 10)
 		for p := range int32(2) {
@@ -175,7 +176,7 @@ func TestLagOfAGroupThatOneIsNoMemberOf(t *testing.T) {
 				return held.wait(ctx)
 			}
 			return nil
-		})
+		}, protocol)
 		r := start(t, g)
 		waitFor(t, "offset 4 is committed", func() bool { return w.committed() == 4 && g.InFlight() == 1 })
 		time.Sleep(time.Second)

@@ -11,8 +11,8 @@
 // # What it is
 //
 // An executable description of how Kafka 4.3 behaves: versions of each API, error codes, the order of checks. It imports nothing of the SDK, so that
-// it is able to disagree with it. Everything is held in memory and gone when the process ends: the production engine is a real cluster, which is
-// what carries a service past one machine.
+// it is able to disagree with it. Everything is held in memory and gone when the process ends, unless [Config.DataDir] says where to keep it. The
+// production engine is a real cluster: that is what carries a service past one machine.
 //
 // # Ownership
 //
@@ -83,9 +83,9 @@
 //
 //   - Replication is a step of the append: with acks=all a follower that can fetch has it at once, otherwise after [Config.ReplicationDelay]. A broker
 //     that is killed is replaced at once, or after its session where [AfterSession] asks for it. What the controller decides every broker knows at once.
-//   - A data directory is not there yet.
-//   - A broker has one log directory, which does not exist: it may be full ([Cluster.FillDisk]), and nothing outlives the process. A fetch may cross the
-//     end of a segment, which one of Kafka's does not, and ends with a whole batch, where Kafka's may end in the middle of one at a byte limit.
+//   - A broker has one log directory, which may be full ([Cluster.FillDisk]). Without [Config.DataDir] it does not exist, and nothing outlives the process.
+//   - A fetch may cross the end of a segment, which one of Kafka's does not, and ends with a whole batch, where Kafka's may end in the middle of one at a byte
+//     limit.
 //   - Strings that are not valid UTF-8 are kept byte by byte; Kafka replaces what is invalid.
 //   - All listeners ask the same of clients (TLS, SASL); SASL GSSAPI is not served, as in a Kafka where it is off. Delegation tokens are
 //     kept by the cluster as a whole and end with it.

@@ -269,6 +269,9 @@ func (c *Cluster) start(cfg Config) error {
 			return fmt.Errorf("create topic %s: %w", t.Name, err)
 		}
 	}
+	if !c.store.settle(c.done) {
+		return fmt.Errorf("%w %s does not take what is written", ErrDataDir, cfg.DataDir)
+	}
 	for _, n := range c.nodes {
 		n.serve()
 	}

@@ -194,11 +194,11 @@ func (p *partition) advanceLocked() {
 	p.lead.hw = max(p.lead.hw, hw)
 }
 
-// admitLocked takes the followers that have caught up into the in-sync replicas, and reports whether there was one.
+// admitLocked takes the followers that have caught up, with what is on their disks, into the in-sync replicas, and reports whether there was one.
 func (p *partition) admitLocked() bool {
 	var isr []int32
 	for _, f := range p.copies {
-		if slices.Contains(p.isr, f.id) || f.epoch != p.epoch || f.log.End() < max(p.lead.hw, p.epochStart) || !p.fetchesLocked(f) {
+		if slices.Contains(p.isr, f.id) || f.epoch != p.epoch || f.log.Synced() < max(p.lead.hw, p.epochStart) || !p.fetchesLocked(f) {
 			continue
 		}
 		if n := p.cluster.node(f.id); !n.isAlive() {

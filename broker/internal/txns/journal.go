@@ -40,6 +40,9 @@ func (m *Manager) writes(t *txn) {
 	if t.bumped {
 		v.ClientTransactionVersion = 2
 	}
+	if t.state != Empty {
+		v.Topics = []kmsg.TxnMetadataValueTopic{} // which Kafka reads as a list then, if an empty one
+	}
 	parts := slices.Clone(t.parts)
 	slices.SortFunc(parts, func(a, b Partition) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))

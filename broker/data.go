@@ -167,6 +167,9 @@ func openStore(fsys files.FS, dir string, fsync Fsync, brokers int) (s *store, c
 			return fail(err)
 		}
 	}
+	if err := s.fs.SyncDir(dir); err != nil {
+		return fail(err)
+	}
 	all, err := metalog.Read(s.fs, s.brokerDir(1))
 	if err != nil {
 		return fail(err)
@@ -235,11 +238,11 @@ func (s *store) prepare(id int32, clusterID string) error {
 		s.known[kind] = append(s.known[kind], storage.ReadCheckpoint(in))
 	}
 	_, err := s.fs.ReadFile(filepath.Join(dir, cleanShutdown))
-	s.clean = append(s.clean, err == nil)
-	if err := s.fs.Remove(filepath.Join(dir, cleanShutdown)); err != nil {
-		return err
+	clean := err == nil
+	if s.clean = append(s.clean, clean); !clean {
+		return nil // the names in a new directory are synced with what is written there
 	}
-	return errors.Join(s.fs.SyncDir(dir), s.fs.SyncDir(s.dir))
+	return errors.Join(s.fs.Remove(filepath.Join(dir, cleanShutdown)), s.fs.SyncDir(dir))
 }
 
 // logDirOf is the directory of a broker's log of a partition.

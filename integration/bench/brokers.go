@@ -34,6 +34,8 @@ func startEngine(engine string, partitions int, topics ...string) (addrs []strin
 			return nil, nil, err
 		}
 		return c.Addrs(), func() { c.Close() }, nil
+	case withData, withSegments:
+		return startWithData(engine, partitions, topics)
 	case "kfake":
 		c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(int32(partitions), topics...))
 		if err != nil {
@@ -42,6 +44,35 @@ func startEngine(engine string, partitions int, topics ...string) (addrs []strin
 		return c.ListenAddrs(), c.Close, nil
 	}
 	return nil, nil, fmt.Errorf("no engine %q", engine)
+}
+
+// The engines of the rows about data directories: the reference broker as it syncs by default, and as Kafka does.
+const (
+	withData     = "with data"
+	withSegments = "with data, synced as Kafka does"
+)
+
+// startWithData is startEngine with an empty data directory.
+func startWithData(engine string, partitions int, topics []string) (addrs []string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "sordini-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := broker.Config{Brokers: 3, DataDir: dir}
+	if engine == withSegments {
+		cfg.Fsync = broker.FsyncSegments
+	}
+	for _, t := range topics {
+		cfg.Topics = append(cfg.Topics, broker.Topic{Name: t, Partitions: partitions})
+	}
+	c, err := broker.Start(cfg)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return c.Addrs(), func() {
+		_ = c.Close()
+		_ = os.RemoveAll(dir)
+	}, nil
 }
 
 func measureStart(engine string) (float64, error) {

@@ -31,6 +31,11 @@ func engineRow(name, unit, what string, measure func(string) (float64, error)) r
 	return row{name: name, what: what, metric: unit, sides: []string{"sordini", "kfake"}, engine: measure}
 }
 
+// dataRow compares the broker with a data directory with itself in memory.
+func dataRow(name, unit, what, bar string, measure func(string) (float64, error)) row {
+	return row{name: name, what: what, metric: unit, bar: bar, sides: []string{"sordini", withData, withSegments}, engine: measure}
+}
+
 func constant(d time.Duration) func(*rand.Rand) time.Duration {
 	return func(*rand.Rand) time.Duration { return d }
 }
@@ -54,6 +59,10 @@ func rows() []row {
 		engineRow("group-classic", "s", "until 1,000 members of a classic group are stable (cooperative-sticky, 1,000 partitions)", groupOf(1000, false)),
 		engineRow("group-consumer", "s", "until 1,000 members of a group of the consumer protocol are stable (KIP-848, 1,000 partitions)", groupOf(1000, true)),
 		engineRow("partitions", "s", "10,000 partitions created in ten topics", measurePartitions),
+		dataRow("data-produce", "ns CPU", "broker-produce with a data directory, against memory alone", "at most 1.3 times memory's cpu", measureProduce),
+		dataRow("data-fetch", "ns CPU", "broker-fetch with a data directory, against memory alone", "at most 1.3 times memory's cpu", measureFetch),
+		dataRow("data-sync", "µs", "broker-sync with a data directory, against memory alone: every record waits for the disk", "", measureSync),
+		dataRow("data-start", "ms", "from nothing to the first acknowledged record with an empty data directory, against memory alone", "within milliseconds", measureStart),
 		engineRow("partitions-rss", "MB", "resident memory of the process that has 10,000 partitions", measurePartitionsResident),
 
 		{name: "noop", what: "a handler that does nothing, middleware off, key order, 12 partitions, 100 bytes", metric: "cpu", bar: "cpu at most 2 times franz-go's, at most 0.5 allocation",

@@ -61,8 +61,14 @@ func (system) Open(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return file{f}, nil
 }
+
+// file is one of the operating system's.
+type file struct{ *os.File }
+
+// Sync syncs the contents and what is needed to find them; when they were written may be lost.
+func (f file) Sync() error { return syncData(f.File) }
 
 func (system) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
 
@@ -111,6 +117,18 @@ func (system) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Write writes a file whose contents can be done without, or are synced later: a loss of power may leave it empty, or in part.
+func Write(f FS, name string, contents []byte) error {
+	w, err := f.Open(name)
+	if err != nil {
+		return err
+	}
+	if err = w.Truncate(0); err == nil && len(contents) > 0 {
+		_, err = w.WriteAt(contents, 0)
+	}
+	return errors.Join(err, w.Close())
 }
 
 // Replace writes a file anew so that a reader, now or after a loss of power, finds the old contents or the new ones, whole. That the new ones are found

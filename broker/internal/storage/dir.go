@@ -47,6 +47,7 @@ type Dir struct {
 type sealed struct {
 	base int64
 	file files.File
+	next int64 // where the one after it begins, with a snapshot of the producers
 }
 
 // NewDir returns the directory of a log. With eager set every append asks for a flush, else only a new segment does. unclean is called, with the lock of
@@ -94,7 +95,7 @@ func (d *Dir) make() error {
 	}
 	if d.topic != [16]byte{} {
 		id := fmt.Sprintf("version: 0\ntopic_id: %s", base64.RawURLEncoding.EncodeToString(d.topic[:]))
-		if err := files.Replace(d.fs, filepath.Join(d.path, metadataFile), []byte(id)); err != nil {
+		if err := files.Write(d.fs, filepath.Join(d.path, metadataFile), []byte(id)); err != nil {
 			return err
 		}
 	}
@@ -159,10 +160,10 @@ func (d *Dir) roll(l *Log, base int64) error {
 	if err := d.index(l, old); err != nil {
 		return d.failure(err)
 	}
-	if err := files.Replace(d.fs, d.name(base, snapshotSuffix), l.snapshot()); err != nil {
+	if err := files.Write(d.fs, d.name(base, snapshotSuffix), l.snapshot()); err != nil {
 		return d.failure(err)
 	}
-	last := sealed{d.base, d.file}
+	last := sealed{base: d.base, file: d.file, next: base}
 	if err := d.open(base); err != nil {
 		return d.failure(err)
 	}

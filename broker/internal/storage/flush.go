@@ -81,13 +81,18 @@ func (f *Flush) run() error {
 		}
 	}
 	if f.epochs != nil {
-		if err := files.Replace(d.fs, filepath.Join(d.path, epochsFile), f.epochs); err != nil {
+		if err := files.Write(d.fs, filepath.Join(d.path, epochsFile), f.epochs); err != nil {
 			return err
 		}
 	}
 	for _, s := range f.sealed {
 		if err := s.file.Sync(); err != nil {
 			return fmt.Errorf("segment %d: %w", s.base, err)
+		}
+		for _, name := range []string{d.name(s.base, indexSuffix), d.name(s.base, timeSuffix), d.name(s.next, snapshotSuffix)} {
+			if err := syncFile(d.fs, name); err != nil {
+				return err
+			}
 		}
 	}
 	if f.active != nil {
@@ -109,6 +114,15 @@ func (f *Flush) run() error {
 		}
 	}
 	return nil
+}
+
+// syncFile syncs what was written to a file that is not open any more.
+func syncFile(fs files.FS, name string) error {
+	f, err := fs.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // rewrite writes every segment from memory: after a failed sync nobody knows what of it is on the disk, whatever a later one says.

@@ -42,14 +42,14 @@ func (d *Dir) index(l *Log, s *segment) error {
 		at += int64(len(b))
 	}
 	entry()
-	if err := files.Replace(d.fs, d.name(s.base, indexSuffix), offsets); err != nil {
+	if err := files.Write(d.fs, d.name(s.base, indexSuffix), offsets); err != nil {
 		return err
 	}
-	if err := files.Replace(d.fs, d.name(s.base, timeSuffix), times); err != nil {
+	if err := files.Write(d.fs, d.name(s.base, timeSuffix), times); err != nil {
 		return err
 	}
 	if aborted := l.txns.index(s); len(aborted) > 0 {
-		return files.Replace(d.fs, d.name(s.base, txnSuffix), aborted)
+		return files.Write(d.fs, d.name(s.base, txnSuffix), aborted)
 	}
 	return nil
 }

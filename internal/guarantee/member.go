@@ -150,7 +150,8 @@ func (m *member) stop() {
 
 // kill ends the member as kill -9 does: from one moment to the next it says nothing more, to the cluster or to the history, and handles nothing.
 func (m *member) kill() {
-	m.net.mu.Lock() // no request starts between its death and the cut
+	m.net.mu.Lock()
+	m.net.isCut = true // with its death: what it commits is of what the history has
 	m.recorder.mu.Lock()
 	if !m.recorder.dead {
 		m.recorder.dead = true
@@ -159,7 +160,7 @@ func (m *member) kill() {
 	}
 	m.recorder.mu.Unlock()
 	m.net.mu.Unlock()
-	m.net.cut()
+	m.net.drop()
 	m.expected.Store(true)
 	m.cancel()
 }

@@ -98,6 +98,17 @@ type trackedConn struct {
 	network *network
 }
 
+// Write lets nothing out behind the cut, also where the connection has not been closed yet.
+func (c *trackedConn) Write(b []byte) (int, error) {
+	c.network.mu.Lock()
+	isCut := c.network.isCut
+	c.network.mu.Unlock()
+	if isCut {
+		return 0, errCut
+	}
+	return c.Conn.Write(b)
+}
+
 func (c *trackedConn) Close() error {
 	c.network.mu.Lock()
 	delete(c.network.conns, c)

@@ -33,12 +33,15 @@ func (sc *scene) read(topics ...string) {
 	ctx, cancel := sc.patience()
 	defer cancel()
 	starts, ends := sc.offsets(ctx, topics, -2, readUncommitted), sc.offsets(ctx, topics, -1, readUncommitted)
-	sc.readFrom(ctx, starts, ends, func(f found) {
+	err := sc.readFrom(ctx, starts, ends, func(f found) {
 		sc.log.Record(f.event())
 		if sc.inspect != nil {
 			sc.inspect(f)
 		}
 	})
+	if err != nil {
+		sc.t.Fatalf("independent reader: %v", err)
+	}
 	for at, end := range ends {
 		if starts[at] < end {
 			sc.log.Record(history.Event{Kind: history.Scanned, Topic: at.topic, Partition: at.partition, Ranges: []history.Range{{From: starts[at], To: end}}})
@@ -47,7 +50,7 @@ func (sc *scene) read(topics ...string) {
 }
 
 // readFrom reads partitions from their starts to their ends and calls f for each record that is committed.
-func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f func(found)) {
+func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f func(found)) error {
 	sc.t.Helper()
 	positions, left := map[string]map[int32]kgo.Offset{}, 0
 	for at, end := range ends {
@@ -60,7 +63,7 @@ func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f f
 		}
 	}
 	if left == 0 {
-		return
+		return nil
 	}
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(sc.target.Direct.Brokers...), kgo.ClientID("independent-reader"), kgo.ConsumePartitions(positions),
@@ -75,7 +78,7 @@ func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f f
 	for left > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			sc.t.Fatalf("independent reader: %d partitions are not at their end: %v", left, err)
+			return fmt.Errorf("%d partitions are not at their end: %w", left, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			end := ends[place{r.Topic, r.Partition, 0}]
@@ -91,6 +94,7 @@ func (sc *scene) readFrom(ctx context.Context, starts, ends map[place]int64, f f
 			f(understand(r))
 		})
 	}
+	return nil
 }
 
 // understand reads who the record is: of a dead letter and of an inbox's record, from the headers. A dead letter's own come after those that its record had,

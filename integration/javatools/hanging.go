@@ -18,7 +18,7 @@ import (
 // hang begins a transaction in partition 0 of the topic "hanging", whose first record it is, and leaves it open. The caller closes the client.
 func (t *target) hang(ctx context.Context, ca string) (*kgo.Client, error) {
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(strings.Split(t.brokers, ",")...), kgo.TransactionalID("hanging"), kgo.TransactionTimeout(10*time.Minute), kgo.DefaultProduceTopic("hanging"),
+		kgo.SeedBrokers(strings.Split(t.brokers, ",")...), kgo.TransactionalID("hanging"), kgo.TransactionTimeout(10 * time.Minute), kgo.DefaultProduceTopic("hanging"),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(100 * time.Millisecond),
 	}
 	if t.secure {

@@ -10,7 +10,7 @@ import (
 	"github.com/sordini-go/sordini/broker/container"
 )
 
-func ExampleRun() {
+func ExampleRun() { //nolint:testableexamples // it needs a Docker engine; integration/containers has the tests
 	ctx := context.Background()
 	ctr, err := container.Run(ctx, "sordini/broker:dev", container.WithTopic("orders", 12), container.WithSASL("alice", "secret"))
 	defer func() {

@@ -287,7 +287,37 @@ func (c *Cluster) restoreGroups() error {
 			}
 		}
 	}
+	if err := c.restoreShares(); err != nil {
+		return err
+	}
 	c.groups.Loaded()
+	return nil
+}
+
+// restoreShares makes the state of share partitions what the share coordinator has written down.
+func (c *Cluster) restoreShares() error {
+	t := c.lookup(shareStateTopic)
+	if t == nil {
+		return nil
+	}
+	if n := c.property().Int("share.coordinator.state.topic.num.partitions"); len(t.partitions) != n {
+		return fmt.Errorf("share.coordinator.state.topic.num.partitions is %d, there are %d: share groups would not be found", n, len(t.partitions))
+	}
+	for _, p := range t.partitions {
+		for b := range p.log.Batches(0) {
+			for r, err := range b.Records() {
+				if err == nil {
+					err = c.shareStates.Replay(r.Key, r.Value)
+				}
+				if err != nil {
+					return fmt.Errorf("%s-%d: %w", t.name, p.index, err)
+				}
+			}
+		}
+	}
+	for k, epoch := range c.shareStates.Known {
+		c.groups.LoadShare(k.Group, k.Topic, k.Partition, epoch)
+	}
 	return nil
 }
 

@@ -39,6 +39,14 @@
 // and markers until their delete horizon (KIP-534); it works beside readers and writers. Every batch that is produced is opened and checked, and
 // compressed anew where the topic's compression.type asks for it.
 //
+// # Data directory
+//
+// With [Config.DataDir] each broker has a directory in Kafka's format, and everything survives the end of the process, however it ends. What survives a
+// loss of power says [Config.Fsync]. By default the high watermark does not pass what is synced on every in-sync replica, so that nobody is told of a
+// record, by an acknowledgement or by reading it, that could be lost; and no answer leaves before what it depends on is synced: offsets, transactions,
+// metadata. One goroutine syncs for all, so that many promises share a sync. A disk that is full refuses (KAFKA_STORAGE_ERROR) until it is not. Everything
+// is in memory, too: reading takes nothing from the disk, and Start reads all of it. docs/broker.md says more.
+//
 // # Transactions
 //
 // Coordinators know clients of both kinds (KIP-890): those that announce what they will write to and keep their epoch, and those for which brokers add

@@ -139,6 +139,18 @@ func (m *Manager) loadEpoch(key, value []byte) error {
 	return nil
 }
 
+// LoadShare takes over that the share coordinator knows a partition that a share group reads, from an epoch of the group on.
+func (m *Manager) LoadShare(group string, topic [16]byte, num, epoch int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.loading(group)
+	if g.share == nil {
+		g.classic, g.consumer, g.share = nil, nil, newShare(m, g)
+	}
+	g.share.known[partition{topic, num}] = true
+	g.share.epoch = max(g.share.epoch, epoch+1)
+}
+
 // Loaded ends the loading: the members of classic groups have their session timeouts, from now, to be heard of. Those of consumer groups join again, in
 // an epoch that is newer than any that they know.
 func (m *Manager) Loaded() {
@@ -146,7 +158,7 @@ func (m *Manager) Loaded() {
 	defer m.unlock()
 	for name, g := range m.groups {
 		switch {
-		case g.consumer != nil:
+		case g.consumer != nil, g.share != nil:
 			m.watch(g)
 		case g.unused() && !g.noted:
 			delete(m.groups, name)

@@ -125,6 +125,17 @@ func (s *States) Replay(key, value []byte) error {
 	return nil
 }
 
+// Known yields the partitions that are known, with their state epochs.
+func (s *States) Known(yield func(Key, int32) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, st := range s.all {
+		if !yield(k, st.StateEpoch) {
+			return
+		}
+	}
+}
+
 // reader takes fields off bytes. After a field that does not fit it is bad, and every field is zero.
 type reader struct {
 	b   []byte

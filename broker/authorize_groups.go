@@ -42,9 +42,7 @@ func (r *request) denyGroup(group string) kmsg.Response {
 		reads = req.SubscribedTopicNames
 	case *kmsg.ShareGroupHeartbeatRequest:
 		if !validMember(req.MemberID) {
-			resp := failWhole(r.msg, kerr.InvalidRequest.Code).(*kmsg.ShareGroupHeartbeatResponse)
-			resp.ErrorMessage = kmsg.StringPtr("Invalid member id in the request.")
-			return resp
+			return failWhole(r.msg, kerr.InvalidRequest.Code)
 		}
 		reads = req.SubscribedTopicNames
 	}

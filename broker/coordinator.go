@@ -192,7 +192,7 @@ func handleFindCoordinator(r *request) answer {
 		co.Key, co.NodeID, co.Port = key, -1, -1
 		n, err := find(key)
 		co.ErrorCode, co.ErrorMessage = codeOf(err)
-		if _, said := denials[kerrOf(err)]; said || n != nil {
+		if _, said := denials[kerrOf(err)]; said || n != nil || req.CoordinatorType == coordinatesShare && req.Version >= 6 {
 			co.ErrorMessage = new(string) // as Kafka does
 		}
 		if n != nil {

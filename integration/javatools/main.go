@@ -54,6 +54,7 @@ func run(ctx context.Context, onKafka, verbose bool) (passed int, err error) {
 	}
 	for name, text := range map[string]string{
 		"Driver.java":   string(driver),
+		"Shares.java":   string(shares),
 		"delete.json":   `{"partitions": [{"topic": "orders", "partition": 0, "offset": 0}], "version": 1}`,
 		"reassign.json": `{"version": 1, "partitions": [{"topic": "orders", "partition": 0, "replicas": [3, 2, 1]}]}`,
 	} {
@@ -78,6 +79,13 @@ func run(ctx context.Context, onKafka, verbose bool) (passed int, err error) {
 	return passed, all
 }
 
+// properties are the brokers' on either side: members of share groups wait for less time, and there are delegation tokens.
+var properties = map[string]string{
+	"group.share.min.heartbeat.interval.ms": "1",
+	"group.share.heartbeat.interval.ms":     "300",
+	"delegation.token.secret.key":           "a-key",
+}
+
 // target is one cluster that the tools run on.
 type target struct {
 	dir, libs       string
@@ -96,7 +104,7 @@ func (t *target) protocol() string {
 func (t *target) run(ctx context.Context, onKafka bool) (int, error) {
 	var ca string
 	if onKafka {
-		c, err := realkafka.Start(ctx, realkafka.Config{Brokers: 3, TLS: t.secure, SASL: t.secure, ACL: t.secure})
+		c, err := realkafka.Start(ctx, realkafka.Config{Brokers: 3, TLS: t.secure, SASL: t.secure, ACL: t.secure, Properties: properties})
 		if err != nil {
 			return 0, err
 		}
@@ -104,6 +112,9 @@ func (t *target) run(ctx context.Context, onKafka bool) (int, error) {
 		t.brokers, ca = strings.Join(c.Addrs(), ","), c.CAFile()
 	} else {
 		args := []string{"broker", "--listen", "127.0.0.1:0", "--brokers", "3", "--property", "default.replication.factor=3"}
+		for name, value := range properties {
+			args = append(args, "--property", name+"="+value)
+		}
 		if t.secure {
 			ca = filepath.Join(t.dir, "ca.crt")
 			args = append(args, "--tls", "--tls-ca-out", ca, "--sasl-user", "admin:admin-secret", "--sasl-user", "alice:alice-secret", "--super-user", "User:admin")
@@ -133,7 +144,14 @@ func (t *target) run(ctx context.Context, onKafka bool) (int, error) {
 	defer open.Close()
 	passed, err := t.driven(ctx)
 	alone, aloneErr := t.alone(ctx)
-	return passed + alone, errors.Join(err, aloneErr)
+	passed += alone
+	var shareErr error
+	if !t.secure {
+		var n int
+		n, shareErr = t.shareConsumers(ctx)
+		passed += n
+	}
+	return passed, errors.Join(err, aloneErr, shareErr)
 }
 
 // argv is the command line of a tool, with the flags that say where the cluster is.

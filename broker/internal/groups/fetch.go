@@ -105,8 +105,8 @@ func (m *Manager) committedBy(req kmsg.OffsetFetchRequestGroup) (*group, offsets
 		return nil, nil, kerr.CoordinatorNotAvailable
 	case g == nil:
 		return nil, nil, nil
-	case g.share != nil:
-		return nil, nil, kerr.GroupIDNotFound
+	case g.share != nil: // has committed nothing
+		return nil, nil, nil
 	case g.consumer != nil:
 		if err := g.consumer.mayFetch(req.MemberID, req.MemberEpoch); err != nil {
 			return nil, nil, err

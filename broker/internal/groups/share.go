@@ -93,6 +93,7 @@ type shareData struct {
 func newShare(m *Manager, g *group) *share {
 	return &share{
 		m: m, g: g, refresh: true,
+		epoch:   1, // as a consumer group's
 		members: make(map[string]*shareMember),
 		target:  make(map[string]map[partition]bool),
 		known:   make(map[partition]bool),

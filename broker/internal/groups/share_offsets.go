@@ -8,6 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// invalidGroupText is what Kafka says with INVALID_GROUP_ID.
+const invalidGroupText = "The group id is invalid."
+
 // SharePartitions lists the partitions of a share group that the share
 // coordinator knows, by topic and in order; nil where there is no such group.
 func (m *Manager) SharePartitions(group string) map[[16]byte][]int32 {
@@ -41,7 +44,7 @@ func (m *Manager) alterShareOffsets(c call, req *kmsg.AlterShareGroupOffsetsRequ
 		fail(kerr.CoordinatorNotAvailable, kerr.CoordinatorNotAvailable.Description)
 		return
 	case req.GroupID == "":
-		fail(kerr.InvalidGroupID, kerr.InvalidGroupID.Description)
+		fail(kerr.InvalidGroupID, invalidGroupText)
 		return
 	case g != nil && g.share == nil:
 		fail(kerr.GroupIDNotFound, "Group "+req.GroupID+" is not a share group.")
@@ -131,7 +134,7 @@ func (m *Manager) deleteShareOffsets(c call, req *kmsg.DeleteShareGroupOffsetsRe
 		fail(kerr.CoordinatorNotAvailable, kerr.CoordinatorNotAvailable.Description)
 		return
 	case req.GroupID == "":
-		fail(kerr.InvalidGroupID, kerr.InvalidGroupID.Description)
+		fail(kerr.InvalidGroupID, invalidGroupText)
 		return
 	}
 	s, err := m.shareNamed(req.GroupID)

@@ -83,21 +83,21 @@ func TestAShareMemberGetsWhatTheShareCoordinatorKnows(t *testing.T) {
 				t.Fatalf("%s: epoch %d with %q, want %d with %q", what, r.MemberEpoch, assignedBy(r), epoch, assigned)
 			}
 		}
-		check("the first", b.shareBeat("a", 0, "orders"), 1, "")
-		check("once it is known", b.shareBeat("a", 1), 2, "6[0 1]")
-		check("nothing new", b.shareBeat("a", 2), 2, "-")
-		check("a full request", b.shareBeat("a", 2, "orders"), 2, "6[0 1]")
-		check("a second member", b.shareBeat("b", 0, "orders"), 3, "6[1]")
-		check("the first goes on", b.shareBeat("a", 2), 3, "6[0]")
-		check("a third member", b.shareBeat("c", 0, "orders"), 4, "6[0]")
+		check("the first", b.shareBeat("a", 0, "orders"), 2, "")
+		check("once it is known", b.shareBeat("a", 2), 3, "6[0 1]")
+		check("nothing new", b.shareBeat("a", 3), 3, "-")
+		check("a full request", b.shareBeat("a", 3, "orders"), 3, "6[0 1]")
+		check("a second member", b.shareBeat("b", 0, "orders"), 4, "6[1]")
+		check("the first goes on", b.shareBeat("a", 3), 4, "6[0]")
+		check("a third member", b.shareBeat("c", 0, "orders"), 5, "6[0]")
 		if r := b.shareBeat("b", -1); r.ErrorCode != 0 || r.MemberEpoch != -1 {
 			t.Fatalf("leaving: %+v", r)
 		}
 		if info := b.wantState("g", Stable); info.Type != "share" || len(info.Members) != 2 {
 			t.Errorf("%+v", info)
 		}
-		check("after it has left", b.shareBeat("a", 3), 5, "-")
-		check("a lost answer", b.shareBeat("a", 3), 5, "-")
+		check("after it has left", b.shareBeat("a", 4), 6, "-")
+		check("a lost answer", b.shareBeat("a", 4), 6, "-")
 		if len(l.known) != 2 || l.known["g60"] != -1 {
 			t.Errorf("the share coordinator knows %v", l.known)
 		}
@@ -121,7 +121,7 @@ func TestShareMembersAreFenced(t *testing.T) {
 		time.Sleep(46 * time.Second)
 		synctest.Wait()
 		b.wantState("g", Empty)
-		code("after its session", b.shareBeat("a", 1), kerr.UnknownMemberID)
+		code("after its session", b.shareBeat("a", 2), kerr.UnknownMemberID)
 		time.Sleep(30 * 24 * time.Hour)
 		b.wantState("g", Empty) // such groups do not expire
 	}, ShareConfig{MaxSize: 1})
@@ -201,31 +201,31 @@ func TestOffsetsOfAShareGroupAreSetAndForgotten(t *testing.T) {
 func TestAShareGroupFollowsItsTopics(t *testing.T) {
 	shareBench(t, func(b *bench, l *ledger, topics map[string]int32) {
 		b.shareBeat("a", 0, "orders", "later")
-		b.shareBeat("a", 1)
+		b.shareBeat("a", 2)
 		topics["later"] = 1
 		b.Changed()
-		b.shareBeat("a", 2)
-		if r := b.shareBeat("a", 3); assignedBy(r) != "5[0] 6[0 1]" {
+		b.shareBeat("a", 3)
+		if r := b.shareBeat("a", 4); assignedBy(r) != "5[0] 6[0 1]" {
 			t.Errorf("with a new topic: epoch %d, %s", r.MemberEpoch, assignedBy(r))
 		}
 		delete(topics, "orders")
 		b.Changed()
-		if r := b.shareBeat("a", 4); assignedBy(r) != "5[0]" {
+		if r := b.shareBeat("a", 5); assignedBy(r) != "5[0]" {
 			t.Errorf("without a topic: epoch %d, %s", r.MemberEpoch, assignedBy(r))
 		}
 		l.fails = kerr.CoordinatorNotAvailable
 		topics["later"] = 2
 		b.Changed()
-		b.shareBeat("a", 5)
+		b.shareBeat("a", 6)
 		l.fails = nil
-		if r := b.shareBeat("a", 6); assignedBy(r) != "-" {
+		if r := b.shareBeat("a", 7); assignedBy(r) != "-" {
 			t.Errorf("a partition that nobody knows: %s", assignedBy(r))
 		}
 		for range 4 { // after a while it is tried again
 			time.Sleep(10 * time.Second)
-			b.shareBeat("a", 6)
+			b.shareBeat("a", 7)
 		}
-		if r := b.shareBeat("a", 7, "orders", "later"); assignedBy(r) != "5[0 1]" {
+		if r := b.shareBeat("a", 8, "orders", "later"); assignedBy(r) != "5[0 1]" {
 			t.Errorf("once it is known: epoch %d, %s", r.MemberEpoch, assignedBy(r))
 		}
 	}, ShareConfig{})

@@ -112,6 +112,10 @@ func (s *States) Replay(key, value []byte) error {
 		return errEntry
 	}
 	if kind == snapshotEntry {
+		st.states, st.leaders = st.StateEpoch, st.LeaderEpoch
+		if known := s.all[k]; known != nil {
+			st.states, st.leaders, st.updates = max(st.states, known.states), max(st.leaders, known.leaders), known.updates
+		}
 		s.all[k] = st
 		return nil
 	}
@@ -119,7 +123,7 @@ func (s *States) Replay(key, value []byte) error {
 	if known == nil {
 		return errEntry
 	}
-	known.LeaderEpoch = max(known.LeaderEpoch, st.LeaderEpoch)
+	known.LeaderEpoch, known.leaders = st.LeaderEpoch, max(known.leaders, st.LeaderEpoch)
 	known.updates++
 	known.apply(Update{Start: st.Start, Completed: st.Completed, Batches: st.Batches})
 	return nil

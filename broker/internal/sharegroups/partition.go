@@ -325,7 +325,7 @@ func Reported(err error) error {
 	case nil:
 		return err
 	case kerr.FencedLeaderEpoch, kerr.FencedStateEpoch:
-		return &refusal{kerr.NotLeaderForPartition, code.Description}
+		return &refusal{kerr.NotLeaderForPartition, Text(err)}
 	case kerr.UnknownTopicOrPartition:
 		return err
 	}

@@ -28,10 +28,12 @@ const (
 // State is what is written down of a share partition.
 type State struct {
 	StateEpoch  int32 // grows when the offset is reset
-	LeaderEpoch int32 // of the leader that has read it last; -1: nobody has
+	LeaderEpoch int32 // of the leader that has read it last; 0 where nobody has since it was reset
 	Start       int64 // the first record that has not ended, or [NoOffset]
 	Completed   int32 // how many records from there on have ended; -1: not known
 	Batches     []StateBatch
+
+	states, leaders int32 // the highest epochs that were seen: who has an older one may not write
 
 	snapshot int32 // how often the whole state was written
 	updates  int   // how many updates were written since
@@ -85,6 +87,8 @@ var (
 	errNegativePartition = &refusal{kerr.InvalidRequest, "The partition id cannot be a negative number."}
 	errWriteUnknown      = &refusal{kerr.InvalidRequest, "Write operation on uninitialized share partition not allowed."}
 	errDisorder          = &refusal{kerr.InvalidRequest, "The state batches must be in order and must not overlap."}
+	errFencedLeader      = &refusal{kerr.FencedLeaderEpoch, "The leader epoch in the request is older than the epoch on the broker."}
+	errFencedState       = &refusal{kerr.FencedStateEpoch, "The share coordinator rejected the request because the share-group state epoch did not match."}
 	errReadUnknown       = &refusal{kerr.InvalidRequest, "Read operation on uninitialized share partition not allowed."}
 )
 
@@ -98,18 +102,18 @@ func (s *States) Initialize(k Key, epoch int32, start int64) error {
 	defer s.mu.Unlock()
 	old := s.all[k]
 	switch {
-	case epoch != NoEpoch && old != nil && old.StateEpoch > epoch:
-		return kerr.FencedStateEpoch
+	case epoch != NoEpoch && old != nil && old.states > epoch:
+		return errFencedState
 	case !s.cfg.Exists(k.Topic, k.Partition):
 		return kerr.UnknownTopicOrPartition
 	}
-	st := &State{StateEpoch: epoch, LeaderEpoch: NoEpoch, Start: start, created: now()}
+	st := &State{StateEpoch: epoch, Start: start, states: epoch, created: now()}
 	if start == NoOffset {
 		st.Completed = NoCount
 	}
 	if old != nil {
-		st.snapshot, st.StateEpoch = old.snapshot+1, max(epoch, old.StateEpoch)
-		st.LeaderEpoch = old.LeaderEpoch
+		st.snapshot, st.updates = old.snapshot+1, old.updates
+		st.states, st.leaders = max(epoch, old.states), old.leaders
 	}
 	s.all[k] = st
 	s.cfg.Write(st.entry(k))
@@ -127,13 +131,13 @@ func (s *States) Read(k Key, leaderEpoch int32) (State, error) {
 	switch {
 	case st == nil:
 		return State{}, errReadUnknown
-	case leaderEpoch != NoEpoch && st.LeaderEpoch > leaderEpoch:
-		return State{}, kerr.FencedLeaderEpoch
+	case leaderEpoch != NoEpoch && st.leaders > leaderEpoch:
+		return State{}, errFencedLeader
 	case !s.cfg.Exists(k.Topic, k.Partition):
 		return State{}, kerr.UnknownTopicOrPartition
 	}
-	if leaderEpoch != NoEpoch && st.LeaderEpoch != leaderEpoch {
-		st.LeaderEpoch = leaderEpoch
+	if leaderEpoch != NoEpoch && st.leaders != leaderEpoch {
+		st.leaders, st.LeaderEpoch = leaderEpoch, leaderEpoch
 		s.written(k, st, Update{Start: st.Start, Completed: st.Completed})
 	}
 	return st.clone(), nil
@@ -167,10 +171,10 @@ func (s *States) Write(k Key, u Update) error {
 	switch {
 	case st == nil:
 		return errWriteUnknown
-	case u.LeaderEpoch != NoEpoch && st.LeaderEpoch > u.LeaderEpoch:
-		return kerr.FencedLeaderEpoch
-	case u.StateEpoch != NoEpoch && st.StateEpoch > u.StateEpoch:
-		return kerr.FencedStateEpoch
+	case u.LeaderEpoch != NoEpoch && st.leaders > u.LeaderEpoch:
+		return errFencedLeader
+	case u.StateEpoch != NoEpoch && st.states > u.StateEpoch:
+		return errFencedState
 	case !s.cfg.Exists(k.Topic, k.Partition):
 		return kerr.UnknownTopicOrPartition
 	}

@@ -48,7 +48,7 @@ func (t *target) shareConsumers(ctx context.Context) (passed int, err error) {
 	said, want := strings.SplitAfter(string(out), "\n"), strings.SplitAfter(shared, "\n")
 	for i, w := range want {
 		if i >= len(said) || said[i] != w {
-			return i, fmt.Errorf("%s: share consumers: line %d is not %q (%v); they said:\n%s%s", t.protocol(), i+1, w, err, out, stderr.String())
+			return i, fmt.Errorf("%s: share consumers: line %d is not %q; they said:\n%s%s%v", t.protocol(), i+1, w, out, stderr.String(), cmd.ProcessState)
 		}
 	}
 	if err != nil {

@@ -60,6 +60,9 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 		{name: "the inbox is committed past a record that waits", history: three + handle("m1", 0, 1) +
 			"start m1 2\nerror m1 2\nhanded m1 2 9\ncommits m1 3\ncommits m1 10 inbox\nstart m1 2 2 via=9\nok m1 2\nhandled m1 2 via=9", want: "G2",
 			proof: "orders.billing.retry[0]@9"},
+		{name: "the inbox is committed past a record that a transaction handed to it", history: three + handle("m1", 0, 1) +
+			"start m1 2\nerror m1 2\nhanded m1 2 9 tx=t1\nasks m1 3 tx=t1\ntxcommit m1 t1\ncommits m1 10 inbox\nstart m1 2 2 via=9\nok m1 2\nhandled m1 2 via=9", want: "G2",
+			proof: "orders.billing.retry[0]@9"},
 		{name: "a record that no producer knows is passed", history: three + handle("m1", 0, 1, 2) + "commits m1 4\nfound 3 a foreign", want: "G2", proof: "@3"},
 		{name: "the answer to an early commit, after a later one was asked", history: "accepted 0 a\nassigned m1 1\nasks m1 1 call=1\n" + handle("m1", 0) +
 			"asks m1 1 call=2\ncommit m1 1 call=1", want: "G2", proof: "@0"},

@@ -221,6 +221,19 @@ var goodHistories = []struct {
 			ok m2 0
 			handled m2 0 via=8
 			commits m2 9 inbox`, want: Counts{Handled: 1, Handed: 2}},
+	{name: "handed off in a transaction that was aborted: nothing is there, and the inbox is committed past it", history: `accepted 0 a
+			assigned m1 1
+			start m1 0
+			error m1 0
+			handed m1 0 5 tx=t1
+			txabort m1 t1
+			handed m1 0 7 tx=t2
+			asks m1 1 tx=t2
+			txcommit m1 t2
+			start m1 0 2 via=7
+			ok m1 0
+			handled m1 0 via=7
+			commits m1 8 inbox`, want: Counts{Handled: 1, Handed: 1}},
 	{name: "handed off, crashed before the commit: its source comes again, and is folded or handled", history: `accepted 0 a
 			accepted 1 b
 			assigned m1 1

@@ -11,7 +11,9 @@ func (p *groupPart) ended(c *Checker, e *Event) {
 			c.malformed(e, "a record is handed to nowhere")
 			return
 		}
-		c.inbox(p, e.To).log.note(e.To.Offset, noHash)
+		if in := c.inbox(p, e.To); e.Tx == "" {
+			in.log.note(e.To.Offset, noHash)
+		}
 	}
 
 	own := p.find(c, p.g.member(e.Member), e.Fence)

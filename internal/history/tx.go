@@ -45,7 +45,9 @@ type txEnded struct {
 	first      bool // the copy had not ended before
 	waited     bool // the record held its key from the inbox
 	outcome    Outcome
-	again      bool // it was counted as a duplicate
+	again      bool       // it was counted as a duplicate
+	inbox      *groupPart // where it was handed to, nil for nowhere
+	handed     int64
 }
 
 // txSource is a record on whose behalf something is in the transaction.
@@ -116,6 +118,9 @@ func (g *group) commit(c *Checker, t *tx) {
 	for _, e := range t.ended {
 		cpy, j := e.q.records.at(e.at)
 		cpy.flags[j] |= copyFirm
+		if e.inbox != nil {
+			e.inbox.log.note(e.handed, noHash) // had the transaction been aborted, nothing would be there
+		}
 	}
 	for _, s := range t.sources {
 		covered := slices.ContainsFunc(t.offsets, func(o txOffset) bool {
@@ -169,7 +174,13 @@ func (p *groupPart) pend(c *Checker, e *Event, q *groupPart, at int64) {
 		q.pending = map[int64]*tx{}
 	}
 	q.pending[at] = t
+	var inbox *groupPart
+	var handed int64
+	if e.Outcome == Handed {
+		inbox, handed = c.inbox(p, e.To), e.To.Offset
+	}
 	t.ended = append(t.ended, txEnded{
+		inbox: inbox, handed: handed,
 		p: p, q: q, offset: e.Offset, at: at, flags: rec.flags[i], handled: rec.handled[i], first: cpy.flags[j]&copyEnded == 0,
 		waited: slices.Contains(p.waiting[p.lane(e.Offset)], e.Offset), outcome: e.Outcome,
 		again: e.Outcome != Handed && rec.flags[i]&finalMask != 0 && !e.Redriven,

@@ -213,6 +213,15 @@ func TestG11HopsAndDeadLettersAreInTheTransaction(t *testing.T) {
 					t.Error("nothing went wrong")
 				}
 				w.once(16)
+				for _, topic := range []string{"orders.g.dlt", "orders.g.retry"} {
+					all, err := w.Records(topic, 0)
+					w.must(err)
+					for _, x := range all {
+						if x.Txn == broker.NoTxn {
+							t.Errorf("%s@%d is in no transaction", topic, x.Offset)
+						}
+					}
+				}
 				if n := len(w.read("orders.g.dlt")); n != 5 {
 					t.Errorf("%d dead letters are visible, want 5", n)
 				}

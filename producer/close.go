@@ -21,6 +21,7 @@ func (p *Producer) close() error {
 	end := began.Add(p.cfg.closeTimeout - min(p.cfg.closeTimeout/20, 250*time.Millisecond)) // closing connections takes a moment too
 	giveUp := end.Add(-min(p.cfg.closeTimeout/5, time.Second))
 
+	p.shutting.Store(true)
 	close(p.shut)
 	if p.outstanding.Load() == 0 {
 		p.drainedOnce.Do(func() { close(p.drained) })

@@ -111,7 +111,6 @@ func (p *partition) giveLocked(c *call, now time.Time) {
 
 // promised is franz-go's answer for one record. It runs on franz-go's one goroutine for answers.
 func (p *partition) promised(r *kgo.Record, err error) {
-	var told answers
 	var gone *call
 	p.mu.Lock()
 	c := p.given.head
@@ -119,26 +118,29 @@ func (p *partition) promised(r *kgo.Record, err error) {
 		c = c.next // a record that fails before it is buffered overtakes
 	}
 	p.given.remove(c)
-	mine := !c.answered // else somebody else may be about to tell
+	mine, tell := !c.answered, error(nil) // where it is answered, somebody else may be about to tell
 	switch {
 	case err == nil:
 		p.acked++
 		gone = c
 		if !c.answered {
 			c.out.Partition, c.out.Offset, c.out.LeaderEpoch, c.out.Timestamp = r.Partition, r.Offset, -1, r.Timestamp
-			told.add(c, nil)
 		}
 	case p.taking && !c.answered && !p.t.p.closing.Load() && p.certain(c, err) && givenBack(err) && time.Now().Before(p.t.p.takeBack(c)):
 		p.back.push(c)
 	default:
 		gone = c
 		if !c.answered {
-			told.add(c, p.failure(c, err))
+			tell = p.failure(c, err)
 		}
 	}
+	c.answered = c.answered || gone != nil
 	p.resumeLocked()
+	last := p.given.n == 0
 	p.mu.Unlock()
-	told.tell()
+	if mine && gone != nil {
+		c.done(c.out, tell)
+	}
 	if errors.Is(err, kerr.UnknownTopicID) {
 		p.t.reopen()
 	}
@@ -146,10 +148,12 @@ func (p *partition) promised(r *kgo.Record, err error) {
 		if err != nil && p.t.p.closing.Load() && p.certain(c, err) {
 			p.t.p.notSent.Add(1)
 		}
-		p.t.p.left(gone)
+		p.t.p.passed(gone, last)
 		if mine {
 			gone.recycle()
 		}
+	} else if last {
+		p.t.p.countOut()
 	}
 }
 

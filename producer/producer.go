@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,17 +33,21 @@ type Producer struct {
 	log     *slog.Logger
 	cl      *kgo.Client
 	sender  sordini.Sender // the chain, ending in accept
+	source  []byte         // every record shares it
 	room    room
 	calls   callbacks
 	loop    loop
 	tx      *transactor // nil without a TransactionalID
 
-	topics      sync.Map      // name → *topic
-	outstanding atomic.Int64  // calls that were accepted and have not left
-	lost        atomic.Int64  // produce requests whose answer was lost
-	takingBack  atomic.Int64  // partitions that are taking records back
-	shut        chan struct{} // closed when Close begins: nothing is accepted any more
-	drained     chan struct{} // closed when that is so and nothing is outstanding
+	topics      sync.Map              // name → *topic
+	first       atomic.Pointer[topic] // that was asked for: most services have one
+	outstanding atomic.Int64          // calls that were accepted and have not left
+	over        tally                 // calls that have left and are not counted out yet
+	lost        atomic.Int64          // produce requests whose answer was lost
+	takingBack  atomic.Int64          // partitions that are taking records back
+	shut        chan struct{}         // closed when Close begins: nothing is accepted any more
+	shutting    atomic.Bool           // set before that
+	drained     chan struct{}         // closed when that is so and nothing is outstanding
 	drainedOnce sync.Once
 	closing     atomic.Bool  // Close gives up what is left
 	notSent     atomic.Int64 // what it gave up with certainty
@@ -72,7 +77,8 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 		return nil, err
 	}
 	cfg.source = cmp.Or(cfg.source, cluster.Name())
-	p := &Producer{cluster: cluster, cfg: cfg, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
+	source := slices.Clip([]byte(cfg.source))
+	p := &Producer{cluster: cluster, cfg: cfg, source: source, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.room.maxRecords, p.room.maxBytes, p.room.fails, p.room.closed = int64(cfg.maxRecords), int64(cfg.maxBytes), cfg.full == Fail, p.shut
 	p.calls.log = p.log
@@ -112,7 +118,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	if cfg.claims != nil {
 		cfg.chain = append(cfg.chain, middleware.SendClaimCheck(cfg.claims, cfg.claimsFrom))
 	}
-	p.sender = middleware.WrapSend(middleware.WrapSend(p.accept, cfg.chain...), middleware.DefaultSend(t)...)
+	p.sender = middleware.WrapSend(middleware.WrapSend(p.accept, cfg.chain...), middleware.SendTracing(t), middleware.SendMetrics(t)) // the correlation id is the publisher's: see identify
 	return p, nil
 }
 
@@ -144,12 +150,10 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		return
 	}
 	p.outstanding.Add(1)
-	select {
-	case <-p.shut:
+	if p.shutting.Load() {
 		p.left(c)
 		done(r, notWritten(r.Topic, ErrClosed))
 		return
-	default:
 	}
 	p.alarm.set(p.overdue(c))
 	t := p.topic(r.Topic)
@@ -160,19 +164,51 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 }
 
 // left is called when a call has left for good.
-func (p *Producer) left(c *call) {
-	p.room.give(c.size)
-	if p.outstanding.Add(-1) == 0 {
-		select {
-		case <-p.shut:
-			p.drainedOnce.Do(func() { close(p.drained) })
-		default:
-		}
+func (p *Producer) left(c *call) { p.leave(1, c.size) }
+
+func (p *Producer) leave(records, bytes int64) {
+	p.room.give(records, bytes)
+	if p.outstanding.Add(-records) == 0 && p.shutting.Load() {
+		p.drainedOnce.Do(func() { close(p.drained) })
+	}
+}
+
+// tally counts calls that left one after the other on franz-go's goroutine for answers, to count them out together: counting is shared with all senders, and costs
+// more than the rest.
+type tally struct{ records, bytes int64 }
+
+// tallied is which part of the room may be free and not be counted so.
+const tallied = 64
+
+// passed is left for a call whose answer came. last says that no other answer of its partition is sure to come. Only franz-go's goroutine for answers calls it.
+func (p *Producer) passed(c *call, last bool) {
+	t := &p.over
+	t.records++
+	t.bytes += c.size
+	if last || t.records >= tallied || t.records >= p.room.maxRecords/tallied || t.bytes >= p.room.maxBytes/tallied || p.shutting.Load() {
+		p.countOut()
+	}
+}
+
+// countOut counts out what has left. It must not be left undone when nothing is sure to come: Close waits for it.
+func (p *Producer) countOut() {
+	if t := &p.over; t.records > 0 {
+		p.leave(t.records, t.bytes)
+		*t = tally{}
 	}
 }
 
 // topic returns the state of a topic.
 func (p *Producer) topic(name string) *topic {
+	if t := p.first.Load(); t != nil && t.name == name {
+		return t
+	}
+	t := p.find(name)
+	p.first.CompareAndSwap(nil, t)
+	return t
+}
+
+func (p *Producer) find(name string) *topic {
 	if t, ok := p.topics.Load(name); ok {
 		return t.(*topic)
 	}

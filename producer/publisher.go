@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/internal/correlation"
+	"github.com/sordini-go/sordini/internal/uuid"
 )
 
 // Publisher sends the records of one contract. Make it with [To]. It is safe for concurrent use and has nothing to close: its producer has.
@@ -166,6 +168,7 @@ type parcel struct {
 	r       sordini.Record
 	headers [4]sordini.Header
 	small   [144]byte
+	id      [uuid.Len]byte // a correlation id; a longer one has memory of its own
 }
 
 // record encodes v.
@@ -208,7 +211,22 @@ func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts [
 	for _, o := range opts {
 		o(r)
 	}
+	pub.p.identify(ctx, m)
 	return r, nil
+}
+
+// identify writes the headers that every record has, as middleware.SendCorrelation does, which costs an allocation more: one that is there is left as it is.
+func (p *Producer) identify(ctx context.Context, m *parcel) {
+	r := &m.r
+	if _, ok := r.Headers.Get(sordini.HeaderCorrelationID); !ok {
+		id := correlation.AppendHeader(ctx, m.id[:0])
+		r.Headers.Add(sordini.HeaderCorrelationID, id[:len(id):len(id)])
+	}
+	if len(p.source) > 0 {
+		if _, ok := r.Headers.Get(sordini.HeaderSource); !ok {
+			r.Headers.Add(sordini.HeaderSource, p.source)
+		}
+	}
 }
 
 func receipt(r *sordini.Record, err error) Receipt {

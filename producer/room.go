@@ -69,9 +69,9 @@ func (r *room) take(ctx context.Context, bytes int64, deadline time.Time) error 
 	return nil // it was served meanwhile
 }
 
-// give gives a record's room back.
-func (r *room) give(bytes int64) {
-	r.records.Add(-1)
+// give gives the room of some records back.
+func (r *room) give(records, bytes int64) {
+	r.records.Add(-records)
 	r.bytes.Add(-bytes)
 	if r.waiting.Load() > 0 {
 		r.mu.Lock()
@@ -80,7 +80,12 @@ func (r *room) give(bytes int64) {
 	}
 }
 
+// serveLocked gives room to those in line, once an eighth of it is free: who is woken for the room of one record finds none for its next, and sleeping and waking
+// costs more than sending.
 func (r *room) serveLocked() {
+	if n := r.records.Load(); n > 0 && (n > r.maxRecords-max(1, r.maxRecords/8) || r.bytes.Load() > r.maxBytes-r.maxBytes/8) {
+		return
+	}
 	for len(r.line) > 0 && r.reserve(r.line[0].bytes) {
 		w := r.line[0]
 		r.line[0] = nil

@@ -160,6 +160,9 @@ func (p *partition) handOver() {
 
 // convicted says whether the head of a lane has killed the process often enough. p.mu is held.
 func (c *crashWatch) convicted(l *lane) bool {
+	if !c.suspect.OK && l.head.wait == nil {
+		return false // on the way of each record
+	}
 	at := l.head.place()
 	suspect := c.suspectOf(at.log)
 	return suspect.OK && suspect.Crashes >= crashesOfOne && suspect.Offset == at.offset

@@ -19,7 +19,7 @@ import (
 // tenThousandWait lets 10,000 records on twelve partitions wait for times spread over ten seconds, in place or in the inbox, and returns by how much each came late, in
 // order.
 func tenThousandWait(t testing.TB, least time.Duration, inbox bool) []time.Duration {
-	const n, partitions = 10_000, 12
+	const n, partitions = 10_000 / scale, 12
 	w := newWorld(t, partitions)
 	w.history = nil
 	var mu sync.Mutex

@@ -21,6 +21,7 @@ type redriven struct {
 	read       map[place]int64 // by partition of the inbox (offset 0): how far it was read for copies
 	last       map[place]int64 // the same: behind the last copy
 	copies     map[string]int  // by operation
+	ids        map[string]bool // of items that were chosen
 	trimmed    bool            // the owner deleted some before they were read here: they are over, and not counted
 }
 
@@ -42,6 +43,9 @@ func (l *load) redrive(within time.Duration) {
 		n++
 		l.redriven.operations = n
 	}
+	if l.redriven.ids == nil {
+		l.redriven.ids = map[string]bool{}
+	}
 	d := dlt.Redriving{Group: l.group, Topic: l.topic.Name, All: true, Operation: fmt.Sprintf("%s-%d", l.group, n)}
 	rng, part := rand.New(rand.NewPCG(seed, 0)), 1+int(seed%3)
 	d.Match = func(letter *dlt.Letter) bool {
@@ -49,7 +53,11 @@ func (l *load) redrive(within time.Duration) {
 		if json.Unmarshal(letter.Record.Value, &it) == nil && rng.IntN(2) == 0 {
 			l.forgive(it.ID)
 		}
-		return rng.IntN(part) == 0
+		if rng.IntN(part) > 0 || l.kind.transactional && l.redriven.ids[it.ID] { // twice redriven it has two outputs, of one name
+			return false
+		}
+		l.redriven.ids[it.ID] = true
+		return true
 	}
 	net := &network{}
 	ctx, cancel := context.WithTimeout(l.ctx, within)

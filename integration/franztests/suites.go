@@ -4,7 +4,7 @@ package main
 const (
 	controls    = "uses kfake's own faults and hooks"
 	persistence = "is about kfake's data directory"
-	shareGroups = "is about share groups, which come with the last broker issue"
+	shareGroups = "is about share groups, whose tests of kgo and of the differential suite are run"
 	placement   = "moves kfake's nodes and partitions by its own functions"
 	internals   = "looks into kfake's own structures"
 	options     = "starts kfake with an option of its own"
@@ -72,7 +72,6 @@ var kfakeFails = map[string]string{
 	"TestFetchSessionEviction":                 "expects a full cache to give up the oldest session at once; Kafka keeps it for min.incremental.fetch.session.eviction.ms",
 	"TestIncrementalAlterConfigAppendSubtract": "expects INVALID_REQUEST for APPEND on what is no list; Kafka answers INVALID_CONFIG",
 	"TestKadmACLDefaultPatternRoundTrip":       "is about a newer kadm, which takes an ACL without a pattern for a literal one",
-	"TestIssue1330":                            "asks for the coordinator of a share group",
 	"TestProduceControlBatchRejected":          "sends a transactional batch without a transactional id, which Kafka refuses before it looks at it",
 	"TestSCRAMValidationErrors":                "alters a user twice that does not exist; Kafka says that first",
 	"TestStreamingCompressionRandom":           "writes records of the days to come, which message.timestamp.after.max.ms refuses",
@@ -87,11 +86,7 @@ var kfakeSkips = map[string]string{
 
 // kgoSkips lists the tests of kgo that are not run.
 var kgoSkips = map[string]string{
-	"TestConsumeRegexShareSkipsInternal":       shareGroups,
-	"TestShareGroup":                           shareGroups,
-	"TestShareGroupAckOnClose":                 shareGroups,
-	"TestShareGroupETL":                        shareGroups,
-	"TestShareGroupOffsetsAdmin":               shareGroups,
+	"TestShareGroupETL":                        "expects that records are delivered again, which is a matter of time when there are few",
 	"TestSCRAMAuth":                            "wants a listener with SASL beside the one without, which the reference broker does not have",
 	"TestSCRAMAuthBadCredentials":              "wants a listener with SASL beside the one without, which the reference broker does not have",
 	"TestIssueProduceBrokerTooOldFailsRecords": "is about brokers older than Kafka 2.1",

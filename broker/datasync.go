@@ -305,14 +305,14 @@ func (s *store) settle(gone <-chan struct{}) bool {
 		return true
 	}
 	written := s.written.Load()
-	for s.safe.Load() < written {
+	for asked := false; s.safe.Load() < written; asked = true { // what has failed before is tried once more
 		s.mu.Lock()
 		changed, failing := s.changed, s.failing
 		s.mu.Unlock()
 		switch {
 		case s.safe.Load() >= written:
 			return true
-		case failing != nil:
+		case failing != nil && asked:
 			return false
 		}
 		select {

@@ -3,7 +3,10 @@ package producer_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/broker"
@@ -44,6 +47,30 @@ func TestFullBufferFailsAtOnceWhereThatIsChosen(t *testing.T) {
 		}
 		if got := f.ids(); len(got) != 4 {
 			t.Errorf("on the log: %v", got)
+		}
+	})
+}
+
+// A batch waits for its own room where it is larger than that, and batches for that of each other.
+func TestG8BatchesLargerThanTheRoomAreSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, nil, producer.MaxBuffered(10, 1<<20))
+		began := time.Now()
+		var done sync.WaitGroup
+		for b := range 5 {
+			done.Go(func() {
+				var batch []order
+				for i := range 33 {
+					batch = append(batch, order{ID: fmt.Sprint(b, "-", i)})
+				}
+				if err := f.pub.SendBatch(t.Context(), batch); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		done.Wait()
+		if got := f.ids(); len(got) != 5*33 || time.Since(began) > 10*time.Second {
+			t.Errorf("%d records on the log after %v", len(got), time.Since(began))
 		}
 	})
 }

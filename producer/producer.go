@@ -145,7 +145,7 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	}
 	w, _ := ctx.Value(waitKey{}).(*wait)
 	c.wait = w
-	if err := p.room.take(ctx, c.size, p.deadline(c)); err != nil {
+	if err := p.makeRoom(ctx, w, c); err != nil {
 		done(r, notWritten(r.Topic, err))
 		return
 	}
@@ -160,7 +160,22 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	t.add(c)
 	if w != nil {
 		w.attach(r, t, c)
+		if !w.corked.Load() { // it may have been taken off between the two
+			t.uncork(c)
+		}
 	}
+}
+
+// makeRoom takes room for a call. Where it has to wait, nothing may wait for the call's company: the room that is missing may be that of its own batch.
+func (p *Producer) makeRoom(ctx context.Context, w *wait, c *call) error {
+	if p.room.try(c.size) {
+		return nil
+	}
+	if w != nil && w.corked.Load() {
+		w.uncork()
+		defer w.corked.Store(true)
+	}
+	return p.room.take(ctx, c.size, p.deadline(c))
 }
 
 // left is called when a call has left for good.

@@ -27,12 +27,12 @@ type waiter struct {
 	ready chan struct{} // closed when the room is the waiter's
 }
 
+// try takes room for one record if there is some.
+func (r *room) try(bytes int64) bool { return r.waiting.Load() == 0 && r.reserve(bytes) }
+
 // take takes room for one record, blocking until there is some, ctx ends, the deadline passes or the producer closes; or not at all, where that was chosen. A record
 // that is larger than the whole room gets it alone.
 func (r *room) take(ctx context.Context, bytes int64, deadline time.Time) error {
-	if r.waiting.Load() == 0 && r.reserve(bytes) {
-		return nil
-	}
 	if r.fails {
 		return fmt.Errorf("%w (MaxBuffered(%d records, %d bytes)), and WhenFull(Fail) was chosen", ErrBufferFull, r.maxRecords, r.maxBytes)
 	}

@@ -275,6 +275,13 @@ func (t *topic) partOf(c *call) *partition {
 	return c.part
 }
 
+// uncork has a call sent that may wait for the others of its batch.
+func (t *topic) uncork(c *call) {
+	if p := t.partOf(c); p != nil {
+		p.uncork()
+	}
+}
+
 // abandon answers a call whose caller waits no longer. Where the record is still ours it goes no further; where it is franz-go's it goes on, because it can not be
 // called back alone.
 func (t *topic) abandon(c *call, cause error) {

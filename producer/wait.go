@@ -61,7 +61,7 @@ func (w *wait) answer(to *error, err error) {
 	}
 }
 
-// uncork has what is there sent: no more records come.
+// uncork has what is there sent: no more records come, or not before some of these are answered.
 func (w *wait) uncork() {
 	w.corked.Store(false)
 	w.mu.Lock()

@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -261,7 +262,8 @@ func (sc *scene) committed(group string, tp *topic) []int64 {
 		if err == nil {
 			return offsets
 		}
-		if !kerr.IsRetriable(err) || ctx.Err() != nil {
+		var refused *kerr.Error // else the broker went away before it answered
+		if errors.As(err, &refused) && !refused.Retriable || ctx.Err() != nil {
 			sc.t.Fatalf("fetch the offsets of %s: %v", group, err)
 		}
 		sc.hold(50 * time.Millisecond)

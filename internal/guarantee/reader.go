@@ -2,8 +2,8 @@ package guarantee
 
 import (
 	"context"
-	"errors"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"

@@ -174,7 +174,11 @@ func handleFindCoordinator(r *request) answer {
 		return n, nil
 	}
 	if req.CoordinatorType == coordinatesShare && req.Version >= 6 && !r.allowsCluster(kmsg.ACLOperationClusterAction) {
-		return answer{resp: failRequest(req, kerr.ClusterAuthorizationFailed.Code)}
+		resp = failRequest(req, kerr.ClusterAuthorizationFailed.Code).(*kmsg.FindCoordinatorResponse)
+		for i := range resp.Coordinators {
+			resp.Coordinators[i].ErrorMessage = kmsg.StringPtr(denials[kerr.ClusterAuthorizationFailed])
+		}
+		return answer{resp: resp}
 	}
 	if req.Version < 4 {
 		n, err := find(req.CoordinatorKey)

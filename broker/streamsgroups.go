@@ -9,7 +9,7 @@ import (
 
 func handleStreamsGroupHeartbeat(r *request) answer {
 	resp := r.msg.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
-	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	resp.ErrorCode, resp.Status = kerr.UnsupportedVersion.Code, []kmsg.StreamsGroupHeartbeatResponseStatus{}
 	return answer{resp: resp}
 }
 

@@ -26,7 +26,7 @@ func handleRemoveRaftVoter(r *request) answer {
 func (r *request) refuseVoter(cluster *string, voter int32, directory [16]byte, what, doing string) error {
 	switch {
 	case !r.allowsCluster(kmsg.ACLOperationAlter):
-		return clusterDenied(kmsg.ACLOperationAlter)
+		return denied(kerr.ClusterAuthorizationFailed)
 	case cluster != nil && *cluster != r.node.cluster.id:
 		return codef(kerr.InconsistentClusterID, "The given id \"%s\" doesn't match the cluster id \"%s\"", *cluster, r.node.cluster.id)
 	case voter < 0 || directory == [16]byte{}:

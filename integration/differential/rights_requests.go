@@ -128,6 +128,7 @@ func requests(id [16]byte) []rightsRequest {
 	groupRequests(id, add)
 	transactionRequests(id, add)
 	clusterRequests(add)
+	shareRequests(add, id)
 	return all
 }
 
@@ -317,4 +318,42 @@ func clusterRequests(add adding) {
 	add("renew a token", kmsg.RenewDelegationToken, func(int16) kmsg.Request { return &kmsg.RenewDelegationTokenRequest{HMAC: []byte("x")} })
 	add("let a token expire", kmsg.ExpireDelegationToken, func(int16) kmsg.Request { return &kmsg.ExpireDelegationTokenRequest{HMAC: []byte("x")} })
 	add("tokens", kmsg.DescribeDelegationToken, func(int16) kmsg.Request { return kmsg.NewPtrDescribeDelegationTokenRequest() })
+}
+
+func shareRequests(add adding, id [16]byte) {
+	const name = "rights"
+	member := memberID(70)
+	add("share heartbeat", kmsg.ShareGroupHeartbeat, func(int16) kmsg.Request { return shareBeat(name, member, 5, name) }, "consumer")
+	add("share heartbeat for ghosts", kmsg.ShareGroupHeartbeat, func(int16) kmsg.Request { return shareBeat(name, member, 5, "rights-ghost") })
+	add("leave a share group", kmsg.ShareGroupHeartbeat, func(int16) kmsg.Request { return shareBeat(name, member, -1) })
+	add("describe share groups", kmsg.ShareGroupDescribe, func(int16) kmsg.Request {
+		return &kmsg.ShareGroupDescribeRequest{GroupIDs: []string{name, "rights-other"}, IncludeAuthorizedOperations: true}
+	})
+	add("share fetch", kmsg.ShareFetch, func(v int16) kmsg.Request { return shareFetch(v, name, member, 1, id) }, "consumer")
+	add("share acknowledgement", kmsg.ShareAcknowledge, func(v int16) kmsg.Request { return shareAck(v, name, member, 1, id, 0, 0, 1) }, "consumer")
+	add("offsets of share groups", kmsg.DescribeShareGroupOffsets, func(int16) kmsg.Request {
+		req := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
+		req.Groups = []kmsg.DescribeShareGroupOffsetsRequestGroup{{GroupID: name, Topics: []kmsg.DescribeShareGroupOffsetsRequestGroupTopic{{Topic: name, Partitions: []int32{0}}}}, {GroupID: "rights-other"}}
+		return req
+	}, "consumer", "group-describe")
+	add("set offsets of a share group", kmsg.AlterShareGroupOffsets, func(int16) kmsg.Request {
+		return &kmsg.AlterShareGroupOffsetsRequest{GroupID: name, Topics: []kmsg.AlterShareGroupOffsetsRequestTopic{
+			{Topic: name, Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{}}}, {Topic: "rights-ghost", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{}}},
+		}}
+	})
+	add("forget offsets of a share group", kmsg.DeleteShareGroupOffsets, func(int16) kmsg.Request {
+		return &kmsg.DeleteShareGroupOffsetsRequest{GroupID: name, Topics: []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: name}, {Topic: "rights-ghost"}}}
+	})
+	add("share coordinator", kmsg.FindCoordinator, func(v int16) kmsg.Request {
+		if v < 6 {
+			return findCoordinator(0, name)
+		}
+		return findCoordinator(2, "rights:AAAAAAAAAAAAAAAAAAAAAQ:0")
+	}, "cluster-action")
+	for _, key := range []kmsg.Key{
+		kmsg.InitializeShareGroupState, kmsg.ReadShareGroupState, kmsg.WriteShareGroupState, kmsg.DeleteShareGroupState, kmsg.ReadShareGroupStateSummary,
+		kmsg.StreamsGroupHeartbeat, kmsg.StreamsGroupDescribe, kmsg.AddRaftVoter, kmsg.RemoveRaftVoter,
+	} {
+		add("empty "+kmsg.NameForKey(key.Int16()), key, func(int16) kmsg.Request { return kmsg.RequestForKey(key.Int16()) }, "cluster-action", "cluster-alter")
+	}
 }

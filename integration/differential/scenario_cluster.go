@@ -165,9 +165,12 @@ func scramUsers(s *session) {
 	}))
 }
 
-// keysOfTheLastIssue are sent empty in every version.
-func keysOfTheLastIssue(s *session) {
-	for _, key := range later {
+// turnedOff is what a new cluster does not do without a setting or another feature level, sent empty in every version.
+func turnedOff(s *session) {
+	for _, key := range []kmsg.Key{
+		kmsg.StreamsGroupHeartbeat, kmsg.StreamsGroupDescribe, kmsg.CreateDelegationToken, kmsg.RenewDelegationToken, kmsg.ExpireDelegationToken,
+		kmsg.DescribeDelegationToken, kmsg.AddRaftVoter, kmsg.RemoveRaftVoter,
+	} {
 		s.each("empty", key, func(int16) kmsg.Request { return kmsg.RequestForKey(key.Int16()) })
 	}
 }

@@ -101,8 +101,11 @@ func rights(s *session) {
 	commit.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "rights", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 1, LeaderEpoch: -1}}}}
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKeys = []string{"rights"}
-	for kind := range int8(2) {
+	for kind := range int8(3) {
 		find.CoordinatorType = kind
+		if kind == 2 {
+			find.CoordinatorKeys = []string{"rights:AAAAAAAAAAAAAAAAAAAAAQ:0"}
+		}
 		s.send("", latest(find), preparing(), until(func(r kmsg.Response) bool { return r.(*kmsg.FindCoordinatorResponse).Coordinators[0].ErrorCode == 0 }))
 	}
 	s.send("commit", at(9, commit), until(func(r kmsg.Response) bool {

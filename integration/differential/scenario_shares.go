@@ -13,15 +13,19 @@ func shareBeat(group, member string, epoch int32, topics ...string) *kmsg.ShareG
 	return req
 }
 
-// shareMember makes a member of a share group that has its partitions, and returns its epoch.
+// shareMember makes the first member of a share group, which has all its partitions in the end, and returns its epoch.
 func (s *session) shareMember(group, member string, topics ...string) int32 {
 	s.coordinator(0, group)
-	epoch := ask[*kmsg.ShareGroupHeartbeatResponse](s, "join "+group, shareBeat(group, member, 0, topics...), until(func(r kmsg.Response) bool {
-		return r.(*kmsg.ShareGroupHeartbeatResponse).ErrorCode == 0
-	})).MemberEpoch
+	epoch := s.joinShares(group, member, topics...)
 	return ask[*kmsg.ShareGroupHeartbeatResponse](s, "its partitions", shareBeat(group, member, epoch), until(func(r kmsg.Response) bool {
 		resp := r.(*kmsg.ShareGroupHeartbeatResponse)
 		return resp.Assignment != nil && len(resp.Assignment.TopicPartitions) == len(topics)
+	})).MemberEpoch
+}
+
+func (s *session) joinShares(group, member string, topics ...string) int32 {
+	return ask[*kmsg.ShareGroupHeartbeatResponse](s, "join "+group, shareBeat(group, member, 0, topics...), until(func(r kmsg.Response) bool {
+		return r.(*kmsg.ShareGroupHeartbeatResponse).ErrorCode == 0
 	})).MemberEpoch
 }
 
@@ -118,7 +122,7 @@ func shareGroups(s *session) {
 		fetch("release again", shareAck(v, group, a, 13, id, 1, 1, 2))
 		last := fetchAck(shareFetch(v, group, a, 14, id), 4, 4, 1)
 		fetch("fetch with an acknowledgement", last)
-		s.shareMember(group, b, topic)
+		s.joinShares(group, b, topic)
 		s.send("the other's first fetch", shareFetch(v, group, b, 0, id), over("b"))
 		s.send("the other acknowledges what it has not", shareAck(v, group, b, 1, id, 1, 1, 1), over("b"))
 		fetch("the last release", shareAck(v, group, a, 15, id, 1, 1, 2))
@@ -179,7 +183,7 @@ func shareRequestsRefused(s *session) {
 		s.send("nothing is fetched", shareFetch(v, group, a, 0), over("r"))
 		s.send("another epoch", shareFetch(v, group, a, 5), over("r"))
 		s.send("acknowledge what was not fetched", shareAck(v, group, a, 1, id, 0, 0, 1), over("r"))
-		s.send("acknowledge what is not there", shareAck(v, group, a, 2, [16]byte{1}, 0, 0, 1), over("r"))
+		s.send("acknowledge what is not there", shareAck(v, group, a, 2, [16]byte{1, 2, 3}, 0, 0, 1), over("r"))
 		s.send("the end", shareFetch(v, group, a, -1), over("r"))
 	}
 	for _, change := range []func(*kmsg.ShareFetchRequest){
@@ -228,7 +232,7 @@ func shareOffsets(s *session) {
 		s.each(what, kmsg.DescribeShareGroupOffsets, func(v int16) kmsg.Request { return all(v) })
 		s.each(what+", by name", kmsg.DescribeShareGroupOffsets, func(v int16) kmsg.Request {
 			req := all(v)
-			req.Groups[0].Topics = []kmsg.DescribeShareGroupOffsetsRequestGroupTopic{{Topic: "shares-offsets", Partitions: []int32{0, 1, 9}}, {Topic: "shares-offsets-nowhere", Partitions: []int32{0}}}
+			req.Groups[0].Topics = []kmsg.DescribeShareGroupOffsetsRequestGroupTopic{{Topic: "shares-offsets", Partitions: []int32{0, 1}}, {Topic: "shares-offsets-nowhere", Partitions: []int32{0}}}
 			return req
 		})
 		s.each(what+", none", kmsg.DescribeShareGroupOffsets, func(v int16) kmsg.Request {
@@ -325,7 +329,7 @@ func shareState(s *session) {
 	batch := func(first, last int64, state int8, count int16) kmsg.WriteShareGroupStateRequestTopicPartitionStateBatch {
 		return kmsg.WriteShareGroupStateRequestTopicPartitionStateBatch{FirstOffset: first, LastOffset: last, DeliveryState: state, DeliveryCount: count}
 	}
-	for v := int16(0); v <= 1; v++ {
+	for v := range int16(2) {
 		write(v, "write", kmsg.WriteShareGroupStateRequestTopicPartition{StateEpoch: 1, LeaderEpoch: 2, StartOffset: 0, DeliveryCompleteCount: 3,
 			StateBatches: []kmsg.WriteShareGroupStateRequestTopicPartitionStateBatch{batch(0, 9, 0, 1), batch(12, 14, 2, 1)}})
 		write(v, "write over it", kmsg.WriteShareGroupStateRequestTopicPartition{StateEpoch: 1, LeaderEpoch: 2, StartOffset: 2, DeliveryCompleteCount: 4,

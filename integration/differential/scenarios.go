@@ -37,7 +37,7 @@ func scenarios() []scenario {
 		{"quotas", one, quotas},
 		{"scram", one, scramUsers},
 		{"administration", one, administration},
-		{"later", one, keysOfTheLastIssue},
+		{"off", one, turnedOff},
 		{"replicas", three, replicas},
 		{"handshakes", users, handshakes},
 		{"rights", users, rights},

@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -77,6 +78,25 @@ func payloadOf(es ...encoded) (out []byte) {
 	return out
 }
 
+// dependent says of an LZ4 frame that its blocks depend on each other, as some writers have it, and makes its header's checksum fit.
+func dependent(t *testing.T, frame []byte) []byte {
+	const flags, independent = 4, 0x20
+	frame = slices.Clone(frame)
+	frame[flags] &^= independent
+	sum := 6
+	if frame[flags]&0x08 != 0 { // the content's size stands before it
+		sum += 8
+	}
+	for range 256 {
+		if _, err := io.ReadAll(lz4.NewReader(bytes.NewReader(frame))); err == nil {
+			return frame
+		}
+		frame[sum]++
+	}
+	t.Fatal("no checksum fits")
+	return nil
+}
+
 // The codes are what Apache Kafka 4.3.1 answered to the same bytes.
 func TestContentsOfABatchAreCheckedAsKafkaDoes(t *testing.T) {
 	bubble(t, func(t *testing.T, cluster *broker.Cluster) {
@@ -95,6 +115,7 @@ func TestContentsOfABatchAreCheckedAsKafkaDoes(t *testing.T) {
 			{"no gzip at all", sealed(1, 1, nil), unknown},
 			{"no snappy at all", sealed(2, 1, nil), unknown},
 			{"no lz4 at all", sealed(3, 1, nil), unknown},
+			{"lz4 in blocks that depend on each other", sealed(3, 1, dependent(t, codecs[3].compress(one))), unknown},
 			{"codec 5", sealed(5, 1, one), unknown},
 			{"a delete horizon", sealed(0x40, 1, one), nil},
 			{"log append time", sealed(0x08, 1, one), nil},

@@ -88,6 +88,9 @@ func decompressTo(dst []byte, c Codec, src []byte, most int) (out []byte, err er
 	case Snappy:
 		out, err = unsnappy(dst, src, most)
 	case LZ4:
+		if err = checkLZ4Blocks(src); err != nil {
+			break
+		}
 		r, _ := lz4Readers.Get().(*lz4.Reader)
 		if r == nil {
 			r = lz4.NewReader(nil)
@@ -110,6 +113,15 @@ func decompressTo(dst []byte, c Codec, src []byte, most int) (out []byte, err er
 		return nil, fmt.Errorf("%w %s: %w", ErrDecompress, c, err)
 	}
 	return out, nil
+}
+
+// checkLZ4Blocks refuses a frame whose blocks refer to the blocks before them: Kafka's decoder, and so every Java consumer, reads independent ones only.
+func checkLZ4Blocks(src []byte) error {
+	const flags, independent = 4, 0x20
+	if len(src) > flags && src[flags]&independent == 0 {
+		return errors.New("dependent block stream is unsupported")
+	}
+	return nil
 }
 
 // zstdRatio is the most that zstd makes of a byte: a block of a byte that is repeated takes four and holds 128 KiB.

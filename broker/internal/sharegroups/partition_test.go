@@ -192,6 +192,16 @@ func TestWhatIsPastOrUnknownIsRefused(t *testing.T) {
 	}, 3)
 }
 
+func TestALockRunsOutThoughNothingCanBeWritten(t *testing.T) {
+	onShelf(t, func(s *shelf) {
+		s.want("fetch", s.fetch("a", 10), "0-2x1")
+		s.fails = kerr.CoordinatorNotAvailable
+		time.Sleep(31 * time.Second)
+		s.fails = nil
+		s.want("fetch of another", s.fetch("b", 10), "0-2x2")
+	}, 3)
+}
+
 func TestALockRunsOutUnlessItIsRenewed(t *testing.T) {
 	onShelf(t, func(s *shelf) {
 		s.want("fetch", s.fetch("a", 10), "0-2x1")

@@ -79,7 +79,7 @@ func run(ctx context.Context, brokers string, records int, spread time.Duration)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if brokers == "" {
 		if err := process.Build(ctx, dir, "cmd/sordini"); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ type shelf struct {
 	log    []records.Batch
 	set    Settings
 	states *States
-	fails  error // what writing comes to
+	fails  atomic.Pointer[kerr.Error] // what writing comes to
 	woken  int
 }
 
@@ -68,8 +69,8 @@ func (s *shelf) open(epoch int32) {
 	s.Partition, err = NewPartition(PartitionConfig{
 		Key: aKey, LeaderEpoch: epoch, Settings: func() Settings { return s.set }, Changed: func() { s.woken++ },
 		Write: func(u Update) error {
-			if s.fails != nil {
-				return s.fails
+			if err := s.fails.Load(); err != nil {
+				return err
 			}
 			return s.states.Write(aKey, u)
 		},
@@ -168,9 +169,9 @@ func TestAnAcknowledgementIsTakenWholeOrNotAtAll(t *testing.T) {
 		s.says("a", kerr.InvalidRecordState, ack(0, 1, Accept), ack(2, 4, Accept))
 		s.says("a", kerr.InvalidRequest, ack(0, 1, Accept), ack(2, 9, Accept))
 		s.says("a", kerr.InvalidRecordState, ack(0, 1, Accept), ack(1, 2, Accept))
-		s.fails = kerr.FencedStateEpoch
+		s.fails.Store(kerr.FencedStateEpoch)
 		s.says("a", kerr.NotLeaderForPartition, ack(0, 2, Accept))
-		s.fails = nil
+		s.fails.Store(nil)
 		if s.Start() != 0 || s.completed != 0 {
 			t.Errorf("start %d, %d ended, of what was refused", s.Start(), s.completed)
 		}
@@ -195,9 +196,9 @@ func TestWhatIsPastOrUnknownIsRefused(t *testing.T) {
 func TestALockRunsOutThoughNothingCanBeWritten(t *testing.T) {
 	onShelf(t, func(s *shelf) {
 		s.want("fetch", s.fetch("a", 10), "0-2x1")
-		s.fails = kerr.CoordinatorNotAvailable
+		s.fails.Store(kerr.CoordinatorNotAvailable)
 		time.Sleep(31 * time.Second)
-		s.fails = nil
+		s.fails.Store(nil)
 		s.want("fetch of another", s.fetch("b", 10), "0-2x2")
 	}, 3)
 }

@@ -74,9 +74,10 @@ func ExampleCluster_CommittedRecords() {
 		if err := client.BeginTransaction(); err != nil {
 			log.Fatal(err)
 		}
-		client.Produce(ctx, &kgo.Record{Topic: "orders", Value: fmt.Append(nil, "order ", value)}, nil)
-		if err := client.Flush(ctx); err != nil {
-			log.Fatal(err)
+		for _, item := range []string{"violin", "bow"} {
+			if err := client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: fmt.Append(nil, "order ", value, ": ", item)}).FirstErr(); err != nil {
+				log.Fatal(err)
+			}
 		}
 		if err := client.EndTransaction(ctx, end); err != nil {
 			log.Fatal(err)
@@ -100,9 +101,12 @@ func ExampleCluster_CommittedRecords() {
 		fmt.Println(r.Offset, r.Txn, r.Marker)
 	}
 	// Output:
-	// 2 order 1
+	// 3 order 1: violin
+	// 4 order 1: bow
 	// 0 aborted false
-	// 1 aborted true
-	// 2 committed false
-	// 3 committed true
+	// 1 aborted false
+	// 2 aborted true
+	// 3 committed false
+	// 4 committed false
+	// 5 committed true
 }

@@ -76,8 +76,10 @@ func goOn(ctx context.Context, addrs []string) error {
 	if err := cl.BeginTransaction(); err != nil {
 		return err
 	}
-	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("on Kafka")}).FirstErr(); err != nil {
-		return err
+	for _, value := range []string{"on Kafka", "again"} { // the second waits until franz-go 1.22.2 knows that the first is in the transaction
+		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte(value)}).FirstErr(); err != nil {
+			return err
+		}
 	}
 	return cl.EndTransaction(ctx, kgo.TryCommit)
 }

@@ -68,6 +68,7 @@ func TestEachClassOfErrorsHasItsLadder(t *testing.T) {
 					t.Fatal(err)
 				}
 				r := start(t, g)
+				time.Sleep(90 * time.Minute) // the longest ladder: waiting looks every few milliseconds
 				waitFor(t, "everything has ended", func() bool { return w.committed() == 5 && len(w.dead()) == 4 && !w.waits() })
 				r.cleanly()
 				if !maps.Equal(waits, want) {

@@ -1,3 +1,7 @@
+// Not under the race detector: at a tenth of its size a hundredth can not be told.
+
+//go:build !race
+
 package consumer_test
 
 import (

@@ -1,3 +1,7 @@
+// Not under the race detector, which makes hours of virtual time long.
+
+//go:build !race
+
 package consumer_test
 
 import (

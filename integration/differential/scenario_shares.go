@@ -29,6 +29,13 @@ func (s *session) joinShares(group, member string, topics ...string) int32 {
 	})).MemberEpoch
 }
 
+// sharesServed waits for the coordinator of what share groups have acquired: Kafka has none before the first question after one.
+func (s *session) sharesServed(group string, id [16]byte) {
+	ask[*kmsg.ShareFetchResponse](s, "", shareFetch(2, group, memberID(98), 0, id), preparing(), until(func(r kmsg.Response) bool {
+		return len(r.(*kmsg.ShareFetchResponse).Topics) == 1
+	}))
+}
+
 func (s *session) groupSettings(group string, settings ...string) {
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	q := kmsg.NewIncrementalAlterConfigsRequestResource()
@@ -164,7 +171,10 @@ func shareRequestsRefused(s *session) {
 	rack.RackID = new(string)
 	s.send("empty rack", rack)
 	s.send("a topic that is not", shareBeat("shares-refused-t", a, 0, "shares-refused-nowhere"))
+	s.sharesServed(group, id)
 	for v := int16(1); v <= 2; v++ {
+		// The member that keeps its connection is another one: Kafka ends the session of a connection that is gone, and notices it when it may.
+		a, kept := memberID(50+int(v)), memberID(54+int(v))
 		s.send("fetch of no group", &kmsg.ShareFetchRequest{Version: v, MemberID: &a})
 		s.send("fetch of no member", &kmsg.ShareFetchRequest{Version: v, GroupID: &group})
 		s.send("acknowledge of no group", &kmsg.ShareAcknowledgeRequest{Version: v, MemberID: &a})
@@ -180,11 +190,11 @@ func shareRequestsRefused(s *session) {
 		outside := shareFetch(v, group, a, 0, id)
 		outside.Topics[0].Partitions[0].Partition = 7
 		s.send("an unknown partition", outside)
-		s.send("nothing is fetched", shareFetch(v, group, a, 0), over("r"))
-		s.send("another epoch", shareFetch(v, group, a, 5), over("r"))
-		s.send("acknowledge what was not fetched", shareAck(v, group, a, 1, id, 0, 0, 1), over("r"))
-		s.send("acknowledge what is not there", shareAck(v, group, a, 2, [16]byte{1, 2, 3}, 0, 0, 1), over("r"))
-		s.send("the end", shareFetch(v, group, a, -1), over("r"))
+		s.send("nothing is fetched", shareFetch(v, group, kept, 0), over("r"))
+		s.send("another epoch", shareFetch(v, group, kept, 5), over("r"))
+		s.send("acknowledge what was not fetched", shareAck(v, group, kept, 1, id, 0, 0, 1), over("r"))
+		s.send("acknowledge what is not there", shareAck(v, group, kept, 2, [16]byte{1, 2, 3}, 0, 0, 1), over("r"))
+		s.send("the end", shareFetch(v, group, kept, -1), over("r"))
 	}
 	for _, change := range []func(*kmsg.ShareFetchRequest){
 		func(r *kmsg.ShareFetchRequest) { r.MaxBytes = 1 }, func(r *kmsg.ShareFetchRequest) { r.MinBytes = 1 },

@@ -118,10 +118,6 @@ func (a *attempt) run() (err error) {
 		return a.doomed
 	}
 	a.fill()
-	e := a.p.e
-	if e.observed {
-		e.record(a.event(history.AttemptStart, nil))
-	}
 	defer func() {
 		if a.exited {
 			err = errGoexit
@@ -158,6 +154,21 @@ func (a *attempt) late(err error) error {
 		return fmt.Errorf("%w after %v: %w", ErrHandlerTimeout, a.h.cfg.timeout, err)
 	}
 	return err
+}
+
+// observeStart records that the handler is about to be called, once for each record of a batch. The partition's mutex is held, so that a revocation or a loss comes
+// either before, and the attempt is not made, or after, and cancels it.
+func (a *attempt) observeStart() {
+	if a.doomed != nil {
+		return
+	}
+	if a.parts != nil {
+		a.batch = batches.Add(1)
+	}
+	for x := range a.each() {
+		x.batch = a.batch
+		a.p.e.record(x.event(history.AttemptStart, nil))
+	}
 }
 
 // observeEnd records that the handler returned.

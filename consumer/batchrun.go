@@ -19,14 +19,8 @@ var batches atomic.Int64
 // runBatch calls a batch handler; each part has its answer when it returns, also when the handler ends its goroutine.
 func (a *attempt) runBatch() {
 	e := a.p.e
-	if e.observed {
-		a.batch = batches.Add(1)
-	}
 	for _, x := range a.parts {
 		x.fill()
-		if x.batch = a.batch; e.observed {
-			e.record(x.event(history.AttemptStart, nil))
-		}
 	}
 	defer func() {
 		a.unclaim()

@@ -30,7 +30,7 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 		return bridge.Result{}, err
 	}
 	e := newEngine(g, topics)
-	e.alone = true
+	e.alone, e.observed = true, false
 	e.base, e.copies, e.text = ctx, len(g.cfg.middleware)+len(g.cfg.batchMiddleware) > 0, dlt.ClientText(g.cluster.ClientID)
 	topic := e.topic(r.Topic)
 	if topic == nil {

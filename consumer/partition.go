@@ -323,6 +323,9 @@ func (p *partition) begin(a *attempt) {
 	}
 	a.index = len(p.running)
 	p.running = append(p.running, a)
+	if p.e.observed {
+		a.observeStart()
+	}
 	p.dispatch()
 }
 

@@ -70,7 +70,7 @@ type Config struct {
 	// Registry starts a schema registry beside the brokers. Default: none.
 	Registry *Registry
 	// DataDir is a directory in which the cluster keeps what it has, so that it survives the end of the process: topics with their ids and settings,
-	// records, groups and their offsets, transactions, producers, quotas, SCRAM users and ACLs. It is made where it does not exist, and must be used by one
+	// records, groups with their members and offsets, transactions, producers, quotas, SCRAM users, ACLs, delegation tokens and schemas. It is made where it does not exist, and must be used by one
 	// cluster at a time. For each broker it has a directory (broker-1, broker-2 …) as a broker of Apache Kafka has it. What is in it is in memory, too:
 	// Start reads all of it. Default: none, the cluster is in memory alone.
 	DataDir string
@@ -220,7 +220,7 @@ func Start(cfg Config) (*Cluster, error) {
 	c.tellGroupsLocked()
 	c.coordinators.leads = slices.Repeat([]int32{noLeader}, values.Int("offsets.topic.num.partitions"))
 	c.shareStates = c.newShareStates(values)
-	c.delegated = newTokenTable(values)
+	c.delegated = c.newTokenTable(values)
 	c.groups = c.newGroups()
 	c.lastPID.Store(999)
 	c.txns = c.newTxns()

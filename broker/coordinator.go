@@ -272,7 +272,7 @@ func (c *Cluster) newGroups() *groups.Manager {
 		ShareOf:     c.shareConfig,
 		ShareStates: shareStates{c.shareStates},
 		Write:       c.writeGroups,
-		Epochs:      c.store != nil,
+		Members:     c.store != nil,
 		Changed:     c.watchers.notify,
 		Logger:      c.log,
 	})

@@ -20,6 +20,7 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/sasl"
 	"github.com/sordini-go/sordini/broker/internal/settings"
 	"github.com/sordini-go/sordini/broker/internal/storage"
+	"github.com/sordini-go/sordini/broker/internal/tokens"
 	"github.com/sordini-go/sordini/broker/internal/txns"
 )
 
@@ -95,6 +96,9 @@ func (c *Cluster) restoreAccess() {
 	for of, k := range s.image.Scram {
 		c.security.scram[scramKey{of.User, sasl.Scram(of.Mechanism)}] = scramEntry{credential: sasl.Credential{Salt: k.Salt, StoredKey: k.StoredKey,
 			ServerKey: k.ServerKey, Iterations: int(k.Iterations)}}
+	}
+	for _, t := range s.image.Tokens {
+		c.delegated.Load(tokens.Token{ID: t.ID, Owner: t.Owner, Requester: t.Requester, Renewers: t.Renewers, Issued: t.Issued, Expires: t.Expires, Max: t.Max})
 	}
 	if c.authorizer == nil {
 		return

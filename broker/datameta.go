@@ -15,6 +15,7 @@ import (
 	"github.com/sordini-go/sordini/broker/internal/metalog"
 	"github.com/sordini-go/sordini/broker/internal/quotas"
 	"github.com/sordini-go/sordini/broker/internal/sasl"
+	"github.com/sordini-go/sordini/broker/internal/tokens"
 )
 
 // What the controllers know is written down record by record, as it changes. An answer waits until that is on the disk, see [store.settle].
@@ -204,6 +205,16 @@ func (s *store) noteScram(user string, mechanism sasl.Scram, c *sasl.Credential)
 		s.note(&metalog.RemoveScram{User: user, Mechanism: int8(mechanism)})
 	default:
 		s.note(&metalog.Scram{User: user, Mechanism: int8(mechanism), Salt: c.Salt, StoredKey: c.StoredKey, ServerKey: c.ServerKey, Iterations: int32(c.Iterations)})
+	}
+}
+
+func (s *store) noteToken(t tokens.Token, gone bool) {
+	switch {
+	case s == nil:
+	case gone:
+		s.note(&metalog.RemoveToken{ID: t.ID})
+	default:
+		s.note(&metalog.Token{Owner: t.Owner, Requester: t.Requester, Renewers: t.Renewers, Issued: t.Issued, Max: t.Max, Expires: t.Expires, ID: t.ID})
 	}
 }
 

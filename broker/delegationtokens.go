@@ -15,12 +15,13 @@ import (
 // Delegation tokens (KIP-48, KIP-373) are off without delegation.token.secret.key, as they are in Kafka. A client that has not authenticated, or has done
 // so by a token, hears first that it may not ask: only who has proven who they are can delegate that. Who logs in with a token is its owner.
 
-func newTokenTable(p settings.Broker) *tokens.Table {
+func (c *Cluster) newTokenTable(p settings.Broker) *tokens.Table {
 	return tokens.NewTable(tokens.Config{
 		Secret:      p.String("delegation.token.secret.key"),
 		MaxLifetime: int64(p.Int("delegation.token.max.lifetime.ms")),
 		Expiry:      int64(p.Int("delegation.token.expiry.time.ms")),
 		Check:       int64(p.Int("delegation.token.expiry.check.interval.ms")),
+		Changed:     c.store.noteToken,
 	})
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker/internal/records"
+	"github.com/sordini-go/sordini/broker/internal/storage"
 	"github.com/sordini-go/sordini/broker/registry"
 )
 
@@ -176,8 +178,18 @@ func (l *schemaLog) Read(from int64) ([]registry.Record, int64, error) {
 	return out, end, nil
 }
 
-// Append implements [registry.Log].
+// Append implements [registry.Log]. What is in the data directory is on the disk before it is confirmed, or read again.
 func (l *schemaLog) Append(at int64, recs []registry.Record) error {
+	err := l.append(at, recs)
+	if s := l.cluster.store; s != nil && (err == nil || errors.Is(err, registry.ErrMoved)) {
+		if s.promise(); !s.settle(l.cluster.done) {
+			return fmt.Errorf("topic %s: %w", schemaTopic, storage.ErrStorage)
+		}
+	}
+	return err
+}
+
+func (l *schemaLog) append(at int64, recs []registry.Record) error {
 	if l.cluster.lookup(schemaTopic) == nil {
 		spec := newTopicSpec(Topic{Name: schemaTopic, Partitions: 1, Configs: map[string]string{"cleanup.policy": "compact"}})
 		if _, err := l.cluster.createTopic(spec); err != nil && l.cluster.lookup(schemaTopic) == nil {

@@ -69,9 +69,9 @@ type Config struct {
 	// Write is told what Kafka writes down, in order, before the request that
 	// brought it about is answered. It must not call back. Nil: nobody is.
 	Write func([]Entry)
-	// Epochs has the epochs of consumer groups written down, too: what is written
-	// is read again.
-	Epochs bool
+	// Members has consumer groups and share groups written down with their members,
+	// too: what is written is read again.
+	Members bool
 	// Changed is called after each request and timer, which may have changed what
 	// [Manager.Group] and [Manager.Offsets] say. It must not block. Nil: nothing
 	// is.

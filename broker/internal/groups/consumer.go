@@ -41,7 +41,6 @@ type consumer struct {
 	g *group
 
 	epoch           int32 // grows with every change of members, subscriptions or topics
-	noted           int32 // the epoch that was written down last
 	assignmentEpoch int32 // the epoch that target was computed for
 	assignedAt      time.Time
 
@@ -51,8 +50,8 @@ type consumer struct {
 	target  map[string]map[partition]bool // what each member is to have
 	owner   map[partition]string          // who has what, or has still to give it up
 
-	refresh  bool   // topics may have changed
-	topics   string // fingerprint of the subscribed topics
+	refresh  bool  // topics may have changed
+	topics   int64 // fingerprint of the subscribed topics
 	resolved map[string]map[string]bool
 	// When regular expressions were last resolved, and with which topics.
 	resolvedAt  time.Time
@@ -60,6 +59,8 @@ type consumer struct {
 	resolving   alarm
 
 	last State // that anybody who waits has been told of
+
+	kept kept // in __consumer_offsets
 }
 
 // consumerMember is a member of a consumer group. What a request changes of it
@@ -107,6 +108,7 @@ func newConsumer(m *Manager, g *group) *consumer {
 		target:   make(map[string]map[partition]bool),
 		owner:    make(map[partition]string),
 		resolved: make(map[string]map[string]bool),
+		kept:     kept{targets: true},
 	}
 }
 
@@ -180,6 +182,7 @@ func (c *consumer) subscribers(regex string) (n int) {
 func (c *consumer) set(mb *consumerMember, d memberData) {
 	c.disown(mb)
 	mb.memberData = d
+	c.kept.touch(d.id)
 	c.members[d.id] = mb
 	if d.instance != nil {
 		c.static[*d.instance] = mb
@@ -204,6 +207,7 @@ func (c *consumer) disown(mb *consumerMember) {
 // drop forgets a member, and nothing else changes.
 func (c *consumer) drop(mb *consumerMember) {
 	c.disown(mb)
+	c.kept.touch(mb.id)
 	delete(c.members, mb.id)
 	delete(c.target, mb.id)
 	if mb.instance != nil && c.static[*mb.instance] == mb {
@@ -246,6 +250,7 @@ func (c *consumer) forgetRegexes() {
 	for regex := range c.resolved {
 		if c.subscribers(regex) == 0 {
 			delete(c.resolved, regex)
+			c.kept.regexes = true
 		}
 	}
 }
@@ -292,7 +297,7 @@ func (c *consumer) assign() {
 		spec.members = append(spec.members, sm)
 	}
 	name := c.assignor()
-	c.target = assignors[name](spec)
+	c.target, c.kept.targets = assignors[name](spec), true
 	c.assignmentEpoch, c.assignedAt = c.epoch, time.Now()
 	c.m.log("group is assigned", "group", c.g.name, "epoch", c.epoch, "members", len(c.members), "assignor", name)
 }

@@ -189,6 +189,7 @@ func (m *Manager) adopt(name string, c *consumer) {
 	if old != nil {
 		old.classic.close(kerr.RebalanceInProgress)
 		old.classic = nil
+		m.endsClassic(old)
 	}
 	c.g.consumer = c
 	m.groups[name] = c.g
@@ -289,7 +290,7 @@ func (c *consumer) join(mb *consumerMember, before, d memberData) (*consumerMemb
 		target := c.target[mb.id]
 		c.drop(mb)
 		mb = new(consumerMember)
-		c.target[d.id] = target
+		c.target[d.id], c.kept.targets = target, true
 	}
 	c.set(mb, d)
 	c.forgetRegexes()

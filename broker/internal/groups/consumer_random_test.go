@@ -16,7 +16,8 @@ import (
 
 // TestRandomConsumersNeverShareAPartition lets honest clients of both protocols
 // come, go, die, lose answers and take their time to give partitions up, while
-// topics grow. No partition may ever be read by two of them, and when they come
+// topics grow and the coordinator ends and starts again. What is written of the
+// group is what is known of it. No partition may ever be read by two of them, and when they come
 // to rest every partition must be read by one.
 func TestRandomConsumersNeverShareAPartition(t *testing.T) {
 	seeds := []uint64{*seed}
@@ -36,9 +37,10 @@ func TestRandomConsumersNeverShareAPartition(t *testing.T) {
 func fleetTest(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	topics := newTopics(Topic{"orders", [16]byte{1}, int32(1 + rnd.IntN(8))}, Topic{"payments", [16]byte{2}, int32(1 + rnd.IntN(4))})
-	cfg := Config{Topics: topics.list, Consumer: ConsumerConfig{AssignmentInterval: time.Duration(rnd.IntN(2)) * time.Second}}
+	log := new(offsetsLog)
+	cfg := Config{Topics: topics.list, Consumer: ConsumerConfig{AssignmentInterval: time.Duration(rnd.IntN(2)) * time.Second}, Members: true, Write: log.write}
 	inBubble(t, cfg, func(b *bench) {
-		f := &fleet{bench: b, rnd: rnd, topics: topics}
+		f := &fleet{bench: b, rnd: rnd, topics: topics, cfg: cfg, log: log}
 		assignor := []string{uniformName, rangeName}[rnd.IntN(2)]
 		mixed := rnd.IntN(2) == 0
 		for i := range 6 {
@@ -55,6 +57,9 @@ func fleetTest(t *testing.T, seed uint64) {
 		for range 400 {
 			f.step()
 			f.check()
+			if rnd.IntN(20) == 0 {
+				log.checkWritten(t, cfg, f.Manager)
+			}
 		}
 		f.settle()
 	})
@@ -85,6 +90,8 @@ type fleet struct {
 	*bench
 	rnd     *rand.Rand
 	topics  *topicList
+	cfg     Config
+	log     *offsetsLog
 	readers []*reader
 	calm    bool // nothing is lost any more
 }
@@ -115,7 +122,11 @@ func (f *fleet) step() {
 	switch f.rnd.IntN(25) {
 	case 24:
 		if g, _ := f.Group("g"); g.Type == "consumer" { // of a classic one too little is written
-			f.Moved("g")
+			if f.rnd.IntN(2) == 0 {
+				f.Moved("g")
+			} else {
+				f.restart(f.cfg, f.log, f.rnd.IntN(2) == 0)
+			}
 		}
 	case 0:
 		c.leave(false)

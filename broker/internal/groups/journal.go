@@ -7,8 +7,8 @@ import (
 )
 
 // Entry is what Kafka writes down of a group in the group's partition of
-// __consumer_offsets, in its own encoding: an offset, or the members of a
-// classic group. A nil Value says that it is gone.
+// __consumer_offsets, in its own encoding: an offset, the members of a classic
+// group, or what there is of another one. A nil Value says that it is gone.
 type Entry struct {
 	Group      string
 	Key, Value []byte
@@ -113,10 +113,19 @@ func (m *Manager) dropped(g *group) {
 			m.forgets(g.name, topic, num)
 		}
 	}
-	if g.noted {
-		m.writes(Entry{Group: g.name, Key: groupKey(g.name)})
+	m.endsClassic(g)
+	switch {
+	case g.consumer != nil:
+		m.takesBack(g, &g.consumer.kept)
+	case g.share != nil:
+		m.takesBack(g, &g.share.kept)
 	}
-	if g.consumer != nil && g.consumer.noted > 0 {
-		m.writes(Entry{Group: g.name, Key: epochKey(g.name)})
+}
+
+// endsClassic notes that a group is no classic one any more.
+func (m *Manager) endsClassic(g *group) {
+	if g.noted {
+		g.noted = false
+		m.writes(Entry{Group: g.name, Key: groupKey(g.name)})
 	}
 }

@@ -5,18 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A Manager learns of groups what another has written down by [Config].Write: record by record with [Manager.Load], in the order of each partition of
 // __consumer_offsets, and, where a transaction's marker stands, [Manager.EndTxns]. It must not be asked anything before [Manager.Loaded].
-
-// epochKeyVersion is that of a consumer group's epoch, and epochValueVersion of what is written of it.
-const (
-	epochKeyVersion   = 3
-	epochValueVersion = 0
-)
 
 // Load takes over a record. producer is that of the transaction which the record is part of, nil for none. What this package does not write is passed
 // over; what it does and cannot be read is an error.
@@ -26,13 +19,15 @@ func (m *Manager) Load(key, value []byte, producer *int64) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch binary.BigEndian.Uint16(key) {
+	switch version := binary.BigEndian.Uint16(key); version {
 	case 0, offsetKeyVersion:
 		return m.loadOffset(key, value, producer)
 	case groupKeyVersion:
 		return m.loadMembers(key, value)
-	case epochKeyVersion:
-		return m.loadEpoch(key, value)
+	case consumerEpochKey, consumerMemberKey, consumerTargetKey, consumerTargetOfKey, consumerCurrentKey, consumerRegexKey:
+		return m.loadConsumer(version, key, value)
+	case shareEpochKey, shareMemberKey, shareTargetKey, shareTargetOfKey, shareCurrentKey, sharePartitionsKey:
+		return m.loadShare(version, key, value)
 	}
 	return nil
 }
@@ -87,7 +82,10 @@ func (m *Manager) loadMembers(key, value []byte) error {
 		return fmt.Errorf("groups: key of a group: %w", err)
 	}
 	g := m.loading(k.Group)
-	g.consumer, g.classic = nil, newClassic(m, g)
+	if value == nil && g.classic == nil {
+		return nil // it had become another one
+	}
+	g.consumer, g.share, g.classic = nil, nil, newClassic(m, g)
 	if g.noted = value != nil; !g.noted {
 		return nil
 	}
@@ -115,30 +113,6 @@ func (m *Manager) loadMembers(key, value []byte) error {
 	return nil
 }
 
-func (m *Manager) loadEpoch(key, value []byte) error {
-	in := kbin.Reader{Src: key[2:]}
-	name := in.String()
-	if err := in.Complete(); err != nil {
-		return fmt.Errorf("groups: key of a consumer group: %w", err)
-	}
-	g := m.loading(name)
-	if value == nil {
-		g.consumer, g.classic = nil, newClassic(m, g)
-		return nil
-	}
-	in = kbin.Reader{Src: value}
-	in.Int16()
-	epoch := in.Int32()
-	if !in.Ok() {
-		return fmt.Errorf("groups: epoch of group %s: %w", name, kbin.ErrNotEnoughData)
-	}
-	if g.consumer == nil {
-		g.classic, g.consumer = nil, newConsumer(m, g)
-	}
-	g.consumer.epoch, g.consumer.noted = epoch, epoch
-	return nil
-}
-
 // LoadShare takes over that the share coordinator knows a partition that a share group reads, from an epoch of the group on.
 func (m *Manager) LoadShare(group string, topic [16]byte, num, epoch int32) {
 	m.mu.Lock()
@@ -148,17 +122,21 @@ func (m *Manager) LoadShare(group string, topic [16]byte, num, epoch int32) {
 		g.classic, g.consumer, g.share = nil, nil, newShare(m, g)
 	}
 	g.share.known[partition{topic, num}] = true
-	g.share.epoch = max(g.share.epoch, epoch+1)
+	if !g.share.kept.has(keptKey(shareEpochKey, group)) { // it was never written down
+		g.share.epoch = max(g.share.epoch, epoch+1)
+	}
 }
 
-// Loaded ends the loading: the members of classic groups have their session timeouts, from now, to be heard of. Those of consumer groups join again, in
-// an epoch that is newer than any that they know.
+// Loaded ends the loading. All members have their session timeouts, from now, to be heard of.
 func (m *Manager) Loaded() {
 	m.mu.Lock()
 	defer m.unlock()
 	for name, g := range m.groups {
 		switch {
-		case g.consumer != nil, g.share != nil:
+		case g.share != nil:
+			g.share.loaded()
+		case g.consumer != nil:
+			g.consumer.loaded()
 			m.watch(g)
 		case g.unused() && !g.noted:
 			delete(m.groups, name)
@@ -166,18 +144,4 @@ func (m *Manager) Loaded() {
 			m.reload(g)
 		}
 	}
-}
-
-// notes writes a consumer group's epoch down where it has grown, so that it does not begin again.
-func (c *consumer) notes() {
-	if c.m.cfg.Write == nil || !c.m.cfg.Epochs || c.epoch == c.noted {
-		return
-	}
-	c.noted = c.epoch
-	value := kbin.AppendInt32(kbin.AppendInt16(nil, epochValueVersion), c.epoch)
-	c.m.writes(Entry{Group: c.g.name, Key: epochKey(c.g.name), Value: append(value, 0)})
-}
-
-func epochKey(group string) []byte {
-	return kbin.AppendString(kbin.AppendInt16(nil, epochKeyVersion), group)
 }

@@ -284,6 +284,7 @@ func (c *consumer) toClassic(rebalance bool) {
 	protocol := cl.vote()
 	cl.protocol = &protocol
 	cl.subscribed = cl.topics()
+	c.m.takesBack(g, &c.kept)
 	cl.write()
 	c.close()
 	g.consumer, g.classic = nil, cl

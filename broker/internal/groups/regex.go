@@ -74,7 +74,7 @@ func (c *consumer) resolve(sees func(topic string) bool) {
 		return
 	}
 	bump := false
-	c.resolvedAt, c.resolvedFor = time.Now(), c.m.newTopics
+	c.resolvedAt, c.resolvedFor, c.kept.regexes = time.Now(), c.m.newTopics, true
 	for _, mb := range c.members {
 		if mb.regex == "" {
 			continue

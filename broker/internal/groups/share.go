@@ -67,11 +67,13 @@ type share struct {
 	members map[string]*shareMember
 	target  map[string]map[partition]bool // what each member is to have
 
-	refresh bool   // topics may have changed
-	topics  string // fingerprint of the subscribed topics
+	refresh bool  // topics may have changed
+	topics  int64 // fingerprint of the subscribed topics
 
 	known map[partition]bool      // to the share coordinator
 	asked map[partition]time.Time // since when the share coordinator has been told of them
+
+	kept kept // in __consumer_offsets
 }
 
 type shareMember struct {
@@ -98,6 +100,7 @@ func newShare(m *Manager, g *group) *share {
 		target:  make(map[string]map[partition]bool),
 		known:   make(map[partition]bool),
 		asked:   make(map[partition]time.Time),
+		kept:    kept{targets: true},
 	}
 }
 
@@ -146,9 +149,11 @@ func (s *share) fence(mb *shareMember, why string) {
 	s.m.log("member is removed", "group", s.g.name, "member", mb.id, "why", why)
 	delete(s.members, mb.id)
 	delete(s.target, mb.id)
+	s.kept.touch(mb.id)
 	s.m.unset(&mb.session)
 	s.topics = s.m.image.fingerprint(s.subscribed())
 	s.epoch++
+	s.notes()
 	s.m.reached(s.g.name, s.state())
 }
 
@@ -190,7 +195,7 @@ func (s *share) assign() {
 		}
 		members = append(members, r)
 	}
-	s.target = assignSimple(members, s.known)
+	s.target, s.kept.targets = assignSimple(members, s.known), true
 	s.assignmentEpoch, s.assignedAt = s.epoch, time.Now()
 	s.m.log("group is assigned", "group", s.g.name, "epoch", s.epoch, "members", len(s.members), "assignor", simpleName)
 }

@@ -69,8 +69,10 @@ func (m *Manager) shareBeat(client Client, req *kmsg.ShareGroupHeartbeatRequest)
 	s.assign()
 	s.lead(mb, changed)
 	s.beat(mb)
+	s.kept.touch(mb.id)
 	m.reached(s.g.name, s.state())
 	s.initialize()
+	s.notes()
 
 	resp := &kmsg.ShareGroupHeartbeatResponse{MemberID: &mb.id, MemberEpoch: mb.epoch, HeartbeatIntervalMillis: int32(set.Heartbeat.Milliseconds())}
 	if req.MemberEpoch == 0 || req.SubscribedTopicNames != nil || !maps.Equal(before.assigned, mb.assigned) {
@@ -185,7 +187,7 @@ func (s *share) initialize() {
 			}
 		}
 		s.m.mu.Lock()
-		defer s.m.mu.Unlock()
+		defer s.m.unlock()
 		s.learn(done)
 	})
 }
@@ -198,6 +200,7 @@ func (s *share) learn(ps []partition) {
 			s.known[p] = true
 		}
 	}
+	s.notes()
 }
 
 // shareLeave is a heartbeat that says good-bye.

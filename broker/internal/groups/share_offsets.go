@@ -115,7 +115,7 @@ func (m *Manager) resetShare(s *share, epoch int32, starts map[partition]int64, 
 		}
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.unlock()
 	s.learn(done)
 }
 
@@ -174,6 +174,7 @@ func (m *Manager) deleteShareOffsets(c call, req *kmsg.DeleteShareGroupOffsetsRe
 	for _, p := range gone {
 		delete(s.known, p)
 	}
+	s.notes()
 	m.forgetShared(s.g.name, gone)
 	m.answer(c, resp)
 }

@@ -2,9 +2,9 @@ package groups
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // topicID is how the protocol names a topic for good.
@@ -58,6 +58,7 @@ func (m *Manager) Changed() {
 		case g.share != nil:
 			g.share.refresh = true
 			g.share.forgetTopics()
+			g.share.notes()
 		case g.consumer != nil:
 			g.consumer.refresh = true
 		}
@@ -89,13 +90,20 @@ func (m *Manager) forgetTopic(topic string) {
 }
 
 // fingerprint describes topics so that it differs when any of them has been
-// created, deleted, recreated or grown.
-func (img image) fingerprint(topics map[string]bool) string {
-	var b strings.Builder
+// created, deleted, recreated or grown, and is 0 for none. It is written down
+// where Kafka has what it calls the metadata hash. The function is not Kafka's,
+// whose coordinator then finds another one, and begins an epoch with the
+// assignment that there was.
+func (img image) fingerprint(topics map[string]bool) int64 {
+	h, none := fnv.New64a(), true
 	for _, name := range slices.Sorted(maps.Keys(topics)) {
 		if t, ok := img.byName[name]; ok {
-			fmt.Fprintf(&b, "%s %x %d\n", name, t.ID, t.Partitions)
+			fmt.Fprintf(h, "%s %x %d\n", name, t.ID, t.Partitions)
+			none = false
 		}
 	}
-	return b.String()
+	if none {
+		return 0
+	}
+	return int64(h.Sum64())
 }

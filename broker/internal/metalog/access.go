@@ -145,3 +145,44 @@ func (s *RemoveScram) append(dst []byte) []byte {
 }
 
 func (s *RemoveScram) read(r *kbin.Reader) { s.User, s.Mechanism = r.CompactString(), r.Int8() }
+
+// Token is a delegation token (KIP-900). What its holder logs in with is not in it: that follows from its id and the secret of the brokers. Times are in
+// milliseconds since 1970.
+type Token struct {
+	Owner, Requester     string
+	Renewers             []string
+	Issued, Max, Expires int64
+	ID                   string
+}
+
+func (*Token) key() (key, version uint32) { return keyToken, 0 }
+
+func (t *Token) append(dst []byte) []byte {
+	dst = kbin.AppendCompactString(kbin.AppendCompactString(dst, t.Owner), t.Requester)
+	dst = kbin.AppendCompactArrayLen(dst, len(t.Renewers))
+	for _, r := range t.Renewers {
+		dst = kbin.AppendCompactString(dst, r)
+	}
+	dst = kbin.AppendInt64(kbin.AppendInt64(kbin.AppendInt64(dst, t.Issued), t.Max), t.Expires)
+	return kbin.AppendCompactString(dst, t.ID)
+}
+
+func (t *Token) read(r *kbin.Reader) {
+	t.Owner, t.Requester = r.CompactString(), r.CompactString()
+	for range r.CompactArrayLen() {
+		if !r.Ok() {
+			return
+		}
+		t.Renewers = append(t.Renewers, r.CompactString())
+	}
+	t.Issued, t.Max, t.Expires, t.ID = r.Int64(), r.Int64(), r.Int64(), r.CompactString()
+}
+
+// RemoveToken takes a delegation token away.
+type RemoveToken struct{ ID string }
+
+func (*RemoveToken) key() (key, version uint32) { return keyRemoveToken, 0 }
+
+func (t *RemoveToken) append(dst []byte) []byte { return kbin.AppendCompactString(dst, t.ID) }
+
+func (t *RemoveToken) read(r *kbin.Reader) { t.ID = r.CompactString() }

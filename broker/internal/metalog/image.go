@@ -20,6 +20,7 @@ type Image struct {
 	Scram      map[RemoveScram]*Scram
 	ACLs       map[[16]byte]*ACL
 	IDs        *ProducerIDs // nil: none was given out
+	Tokens     map[string]*Token
 }
 
 // Resource is what has settings.
@@ -32,7 +33,8 @@ type Resource struct {
 func NewImage() *Image {
 	return &Image{Features: make(map[string]*Feature), Brokers: make(map[int32]*RegisterBroker), Topics: make(map[[16]byte]*Topic),
 		Partitions: make(map[[16]byte]map[int32]*Partition), Removed: make(map[[16]byte]bool), Configs: make(map[Resource]map[string]string),
-		Quotas: make(map[string]*Quota), Scram: make(map[RemoveScram]*Scram), ACLs: make(map[[16]byte]*ACL)}
+		Quotas: make(map[string]*Quota), Scram: make(map[RemoveScram]*Scram), ACLs: make(map[[16]byte]*ACL),
+		Tokens: make(map[string]*Token)}
 }
 
 // Apply takes records over.
@@ -74,6 +76,10 @@ func (i *Image) Apply(all ...Record) {
 			delete(i.ACLs, r.ID)
 		case *ProducerIDs:
 			i.IDs = r
+		case *Token:
+			i.Tokens[r.ID] = r
+		case *RemoveToken:
+			delete(i.Tokens, r.ID)
 		}
 	}
 }
@@ -146,6 +152,9 @@ func (i *Image) Records() (all []Record) {
 	}
 	if i.IDs != nil {
 		all = append(all, i.IDs)
+	}
+	for _, id := range slices.Sorted(maps.Keys(i.Tokens)) {
+		all = append(all, i.Tokens[id])
 	}
 	return all
 }

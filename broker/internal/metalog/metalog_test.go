@@ -30,9 +30,11 @@ var examples = []Record{
 	&Scram{User: "bob", Mechanism: 1, Salt: []byte("s"), StoredKey: []byte("k"), ServerKey: []byte("v"), Iterations: 4096},
 	&ACL{ID: [16]byte{3}, Resource: 2, Name: "orders", Pattern: 3, Principal: "User:bob", Host: "*", Operation: 3, Permission: 3},
 	&ProducerIDs{Broker: 1, Next: 2000},
+	&Token{Owner: "User:bob", Requester: "User:root", Renewers: []string{"User:eve"}, Issued: 1, Max: 3, Expires: 2, ID: "t1"},
 	&RemoveTopic{ID: [16]byte{4}},
 	&RemoveACL{ID: [16]byte{5}},
 	&RemoveScram{User: "eve", Mechanism: 2},
+	&RemoveToken{ID: "t2"},
 }
 
 func TestEveryRecordIsReadAsItWasWritten(t *testing.T) {
@@ -60,7 +62,7 @@ func TestALogIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(examples[3:9], 2, false); err != nil {
+	if err := l.Append(examples[3:10], 2, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Sync(); err != nil {
@@ -68,16 +70,16 @@ func TestALogIsReadAgain(t *testing.T) {
 	}
 	for keep := crashfs.Nothing; keep <= crashfs.Some; keep++ {
 		got, err := Read(disk.Crash(disk.Ops(), keep, 1), "/b")
-		if err != nil || !reflect.DeepEqual(got, examples[:9]) {
+		if err != nil || !reflect.DeepEqual(got, examples[:10]) {
 			t.Errorf("%d records, %v", len(got), err)
 		}
 	}
 	i := NewImage()
-	i.Apply(examples[:9]...)
-	if got := i.Records(); !reflect.DeepEqual(got, examples[:9]) {
+	i.Apply(examples[:10]...)
+	if got := i.Records(); !reflect.DeepEqual(got, examples[:10]) {
 		t.Errorf("the image has %v", got)
 	}
-	i.Apply(&RemoveTopic{ID: [16]byte{2}}, &RemoveACL{ID: [16]byte{3}}, &RemoveScram{"bob", 1}, &Quota{Entity: []QuotaEntity{{"client-id", nil}, {"user", text("eve")}},
+	i.Apply(&RemoveToken{ID: "t1"}, &RemoveTopic{ID: [16]byte{2}}, &RemoveACL{ID: [16]byte{3}}, &RemoveScram{"bob", 1}, &Quota{Entity: []QuotaEntity{{"client-id", nil}, {"user", text("eve")}},
 		Key: "producer_byte_rate", Remove: true})
 	if got := i.Records(); len(got) != 3 {
 		t.Errorf("what is left is %v", got)

@@ -20,6 +20,7 @@ const (
 	keyPartition      = 3
 	keyConfig         = 4
 	keyRemoveTopic    = 9
+	keyToken          = 10
 	keyScram          = 11
 	keyFeature        = 12
 	keyQuota          = 14
@@ -27,6 +28,7 @@ const (
 	keyACL            = 18
 	keyRemoveACL      = 19
 	keyRemoveScram    = 22
+	keyRemoveToken    = 26
 )
 
 // frameVersion is that of what stands before every record.
@@ -78,6 +80,10 @@ func Decode(src []byte) (Record, error) {
 		r = new(RemoveACL)
 	case keyRemoveScram:
 		r = new(RemoveScram)
+	case keyToken:
+		r = new(Token)
+	case keyRemoveToken:
+		r = new(RemoveToken)
 	default:
 		return nil, nil
 	}

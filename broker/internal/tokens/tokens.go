@@ -22,6 +22,8 @@ type Config struct {
 	MaxLifetime int64  // delegation.token.max.lifetime.ms
 	Expiry      int64  // delegation.token.expiry.time.ms: until a token has to be renewed
 	Check       int64  // delegation.token.expiry.check.interval.ms: how often tokens that have expired are removed
+	// Changed is told of every token that is new or expires at another time, and of those that are gone. It must not call back. Nil: nobody is.
+	Changed func(t Token, gone bool)
 }
 
 // Token is a delegation token. Principals are of the form "User:alice", times in milliseconds since 1970.
@@ -52,6 +54,9 @@ type Table struct {
 
 // NewTable returns a Table without tokens.
 func NewTable(cfg Config) *Table {
+	if cfg.Changed == nil {
+		cfg.Changed = func(Token, bool) {}
+	}
 	return &Table{cfg: cfg, started: time.Now().UnixMilli(), all: make(map[string]*Token)}
 }
 
@@ -71,9 +76,32 @@ func (t *Table) sweep(now int64) {
 	checks := func(at int64) int64 { return (at - t.started) / max(t.cfg.Check, 1) }
 	for id, tok := range t.all {
 		if until := min(tok.Expires, tok.Max); until < now && checks(until) < checks(now) {
-			delete(t.all, id)
+			t.remove(id)
 		}
 	}
+}
+
+func (t *Table) remove(id string) {
+	t.cfg.Changed(*t.all[id], true)
+	delete(t.all, id)
+}
+
+// secret is what the holder of a token knows.
+func (t *Table) secret(id string) []byte {
+	mac := hmac.New(sha512.New, []byte(t.cfg.Secret))
+	mac.Write([]byte(id))
+	return mac.Sum(nil)
+}
+
+// Load takes over a token that another Table has told of. Without a secret there is none.
+func (t *Table) Load(tok Token) {
+	if !t.On() {
+		return
+	}
+	tok.HMAC = t.secret(tok.ID)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all[tok.ID] = &tok
 }
 
 // Create makes a token for an owner, which the requester has asked for. lifetime shortens it where it is above 0.
@@ -90,12 +118,11 @@ func (t *Table) Create(owner, requester string, renewers []string, lifetime int6
 	rand.Read(id[:])
 	tok := &Token{ID: base64.RawURLEncoding.EncodeToString(id[:]), Owner: owner, Requester: requester, Renewers: renewers, Issued: now, Max: sum(now, most)}
 	tok.Expires = min(tok.Max, sum(now, t.cfg.Expiry))
-	mac := hmac.New(sha512.New, []byte(t.cfg.Secret))
-	mac.Write([]byte(tok.ID))
-	tok.HMAC = mac.Sum(nil)
+	tok.HMAC = t.secret(tok.ID)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all[tok.ID] = tok
+	t.cfg.Changed(*tok, false)
 	return *tok, nil
 }
 
@@ -132,6 +159,7 @@ func (t *Table) Renew(secret []byte, by string, period int64) (int64, error) {
 		most = min(most, period)
 	}
 	tok.Expires = min(tok.Max, sum(now, most))
+	t.cfg.Changed(*tok, false)
 	return tok.Expires, nil
 }
 
@@ -151,12 +179,13 @@ func (t *Table) Expire(secret []byte, by string, period int64) (int64, error) {
 	case !tok.held(by):
 		return 0, kerr.DelegationTokenOwnerMismatch
 	case period < 0:
-		delete(t.all, tok.ID)
+		t.remove(tok.ID)
 		return now, nil
 	case tok.Max < now || tok.Expires < now:
 		return 0, kerr.DelegationTokenExpired
 	}
 	tok.Expires = min(tok.Max, sum(now, period))
+	t.cfg.Changed(*tok, false)
 	return tok.Expires, nil
 }
 

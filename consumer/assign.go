@@ -201,8 +201,9 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	topic := e.topic(at.topic)
 	start, meta, why := e.resume(topic, c, log)
-	static := e.g.cfg.static != "" // it is back in the generation that it had: the fence has to grow by itself
-	if static && c.offset >= 0 {
+	static := e.g.cfg.static != "" // it may be back in the generation that it had
+	renewed := c.offset >= 0 && (static || meta.Generation > 0 && generation <= meta.Generation)
+	if renewed { // the generation does not make the fence grow
 		meta.Incarnation = max(time.Now().UnixMilli(), meta.Incarnation+1)
 	}
 	p := e.own(topic, at.partition, start, meta, generation)
@@ -231,7 +232,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		p.hold |= holdCompanions
 		e.growSoon()
 	}
-	if static { // and nobody may have it again, also if this member crashes now
+	if static || renewed { // and nobody may have it again, also if this member crashes now
 		p.hold |= holdFence
 	}
 	e.mu.Lock()
@@ -250,6 +251,7 @@ func (e *engine) own(topic *topicPlan, id int32, start position, meta commitmeta
 		win:         window.New(start.offset, start.epoch, meta.Completed),
 		table:       newLaneTable(),
 		incarnation: meta.Incarnation,
+		generation:  max(0, generation),
 		fence:       fence(meta.Incarnation, generation),
 		past:        past(meta.Attempts),
 		done:        meta.Completed,
@@ -262,8 +264,8 @@ func (e *engine) own(topic *topicPlan, id int32, start position, meta commitmeta
 	return p
 }
 
-// fence is m.Fence: the incarnation (milliseconds since 1970, of the first ownership after the group's offsets came into being), then the group's
-// generation at assignment. A generation that outgrows its 21 bits carries into the incarnation, which is then still far below the time of the next one.
+// fence is m.Fence: the incarnation (milliseconds since 1970, of the first ownership after the group's offsets came into being, or its generations began again), then
+// the group's generation at assignment. A generation that outgrows its 21 bits carries into the incarnation, which is then still far below the time of the next one.
 func fence(incarnation int64, generation int32) int64 {
 	return incarnation<<21 + int64(max(0, generation))
 }

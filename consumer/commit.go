@@ -165,7 +165,7 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 		p.mu.Unlock()
 		meta := commitmeta.Metadata{
 			TopicID: p.topic.id, Base: offset, LeaderEpoch: epoch, Completed: done, Attempts: attempts, Incarnation: incarnation,
-			Starts: starts, Noted: note,
+			Generation: p.generation, Starts: starts, Noted: note,
 		}
 		s.offset, s.epoch, s.note = offset, epoch, note
 		s.encode(meta)

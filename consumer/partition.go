@@ -22,6 +22,7 @@ type partition struct {
 	id          int32
 	fence       int64
 	incarnation int64
+	generation  int32
 
 	// Guarded by the pool's mutex.
 	queued bool

@@ -9,6 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/internal/history"
 )
@@ -148,4 +151,102 @@ func TestG3FenceGrowsWithEveryOwnership(t *testing.T) {
 			}
 		}
 	})
+}
+
+// crossings are the ways from one protocol to the other.
+var crossings = map[string][2]consumer.GroupProtocol{
+	"consumer to classic": {consumer.ConsumerProtocol, consumer.ClassicProtocol},
+	"classic to consumer": {consumer.ClassicProtocol, consumer.ConsumerProtocol},
+}
+
+// TestG3FenceGrowsWhereTheGroupChangesItsProtocolWhileItIsEmpty: the coordinator makes a group anew for a member of the other protocol, and its generations start again.
+func TestG3FenceGrowsWhereTheGroupChangesItsProtocolWhileItIsEmpty(t *testing.T) {
+	for name, pair := range crossings {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.whole = true
+				var last int64
+				for i, p := range []int{0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0} {
+					got := newSeen(t)
+					var fence int64
+					r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+						fence = m.Fence
+						got.add(m.Value)
+						return nil
+					}, consumer.Protocol(pair[p])))
+					w.put(fmt.Sprintf("a=%d", i))
+					got.wait(1)
+					r.cleanly()
+					if fence <= last {
+						t.Errorf("ownership %d has fence %d, the one before had %d", i, fence, last)
+					}
+					last = fence
+				}
+			})
+		})
+	}
+}
+
+// TestG3FenceGrowsWhereOnlyTheInboxHasWork: nothing of the source moves any more when the group changes its protocol.
+func TestG3FenceGrowsWhereOnlyTheInboxHasWork(t *testing.T) {
+	for name, pair := range crossings {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.whole = true
+				w.put("a=1")
+				got := newSeen(t)
+				var fences []int64
+				handle := func(_ context.Context, m *consumer.Message[string]) error {
+					fences = append(fences, m.Fence)
+					if m.Attempt < 4 {
+						return errBoom
+					}
+					got.add(m.Value)
+					return nil
+				}
+				for i, p := range []int{0, 0, 0, 1} {
+					r := start(t, w.group(handle, append(once(time.Hour, time.Hour, time.Hour), consumer.Protocol(pair[p]))...))
+					waitFor(t, "the record was tried again", func() bool { return len(fences) == i+1 })
+					r.cleanly()
+				}
+				got.wait(1)
+				if !slices.IsSorted(fences) || len(slices.Compact(slices.Clone(fences))) != 4 {
+					t.Errorf("fences %v do not grow", fences)
+				}
+			})
+		})
+	}
+}
+
+// TestG3NewIncarnationIsCommittedBeforeAnythingIsHandled: else whoever follows would not know of it, and continue the one before.
+func TestG3NewIncarnationIsCommittedBeforeAnythingIsHandled(t *testing.T) {
+	for name, pair := range crossings {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.whole = true
+				got := newSeen(t)
+				handle := func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }
+				for i := range 3 {
+					w.put(fmt.Sprintf("a=%d", i))
+					r := start(t, w.group(handle, consumer.Protocol(pair[0])))
+					got.wait(i + 1)
+					r.cleanly()
+				}
+				refuse := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Fail: kerr.CoordinatorNotAvailable.Code})
+				r := start(t, w.group(handle, consumer.Protocol(pair[1])))
+				w.put("a=3")
+				time.Sleep(time.Minute)
+				if n := len(got.all()); n != 3 {
+					t.Errorf("%d records were handled, and the fence of the last one could not be committed", n)
+				}
+				refuse.Remove()
+				got.wait(4)
+				waitFor(t, "it is committed", func() bool { return w.committed() == 4 })
+				r.cleanly()
+			})
+		})
+	}
 }

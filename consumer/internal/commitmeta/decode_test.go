@@ -127,6 +127,8 @@ func TestWhatNobodyWroteIsCorrupt(t *testing.T) {
 		"noted below 0":              section(5, 21),
 		"noted beyond all":           section(5, binary.AppendVarint(nil, math.MaxInt64)...),
 		"incarnation cut":            section(6, 0x80),
+		"generation cut":             section(11, 0x80),
+		"huge generation":            section(11, huge...),
 		"map epoch cut":              section(1, 0x80),
 		"map epoch below -1":         section(1, 3, 1),
 		"empty bitmap":               section(1, 0),

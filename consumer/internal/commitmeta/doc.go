@@ -2,7 +2,7 @@
 //
 // Kafka keeps one offset a partition, but records handled by key end in any order. What ended beyond the committed offset is written into the
 // commit's metadata, so that it is not handled again after a crash (guarantee G7), together with what else must survive the process: attempts of
-// waiting records and when they are due, starts without progress, the record noted before it starts, the fence's incarnation. A commit is atomic, so the metadata always
+// waiting records and when they are due, starts without progress, the record noted before it starts, the fence. A commit is atomic, so the metadata always
 // belongs to its offset; that it still does when it is read back is what Metadata.Matches decides.
 //
 //	s, err := commitmeta.Metadata{TopicID: id, Base: offset, LeaderEpoch: epoch, Completed: window.Completed()}.Encode(commitmeta.UTF16, 4096)

@@ -35,6 +35,7 @@ type golden struct {
 	Noted          *int64 `json:",omitempty"`
 	Crashes        int    `json:",omitempty"`
 	Incarnation    int64  `json:",omitempty"`
+	Generation     int32  `json:",omitempty"`
 }
 
 type goldenAttempt struct {
@@ -45,7 +46,7 @@ type goldenAttempt struct {
 }
 
 func (g golden) metadata() Metadata {
-	m := Metadata{Base: g.Base, LeaderEpoch: g.LeaderEpoch, Starts: g.Starts, Incarnation: g.Incarnation}
+	m := Metadata{Base: g.Base, LeaderEpoch: g.LeaderEpoch, Starts: g.Starts, Incarnation: g.Incarnation, Generation: g.Generation}
 	hex.Decode(m.TopicID[:], []byte(g.TopicID))
 	var ranges []Range
 	for _, r := range g.Completed {
@@ -64,7 +65,7 @@ func (g golden) metadata() Metadata {
 }
 
 func meaningOf(m Metadata) golden {
-	g := golden{TopicID: hex.EncodeToString(m.TopicID[:]), Base: m.Base, LeaderEpoch: m.LeaderEpoch, Starts: m.Starts, Incarnation: m.Incarnation}
+	g := golden{TopicID: hex.EncodeToString(m.TopicID[:]), Base: m.Base, LeaderEpoch: m.LeaderEpoch, Starts: m.Starts, Incarnation: m.Incarnation, Generation: m.Generation}
 	if m.Completed.Runs() > 0 {
 		epoch := m.Completed.LeaderEpoch()
 		g.CompletedEpoch = &epoch
@@ -196,6 +197,8 @@ func goldenCases() []goldenCase {
 		}}, nil},
 		{"culprit", "1007 is about to be handled alone, and has ended the process once so", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5,
 			Starts: 5, Noted: Note{Offset: 1007, OK: true, Crashes: 1}}, nil},
+		{"generation", "the whole fence: the incarnation, and the group's generation when the partition was assigned", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5,
+			Incarnation: first.UnixMilli(), Generation: 300}, nil},
 		{"padded", "a commit that is to show what its broker's limit counts: section 10 has no meaning", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},
 			[]byte{10, 3, 0, 0, 0}},
 		{"later", "written by a later release: sections 7 and 1000 are skipped", Metadata{TopicID: id, Base: 1000, LeaderEpoch: 5, Starts: 2},

@@ -26,10 +26,13 @@ type Metadata struct {
 	Starts int
 	// Noted is the record that was about to be handled, alone, when the commit was made: the culprit if the process died of it.
 	Noted Note
-	// Padding is how many bytes without meaning are written at the end, so that a commit shows what its broker's limit counts. Decode drops them.
+	// Padding is how many bytes without meaning are written, so that a commit shows what its broker's limit counts. Decode drops them.
 	Padding int
 	// Incarnation is the upper part of the fence (m.Fence): a time in a unit that the runner chooses, kept from assignment to assignment.
 	Incarnation int64
+	// Generation is the lower part of the fence: the group's at the assignment, where 0 stands for one that is not known. One that is not above it begins a new
+	// incarnation: the group was made anew, and counts from the start.
+	Generation int32
 }
 
 // Attempt is what is known of a record that failed and waits.
@@ -73,9 +76,10 @@ const (
 	tagNoted       = 5 // varint offset beyond the base
 	tagIncarnation = 6 // varint
 	// 7 is taken: a golden file has it as the tag of a section that nobody knows.
-	tagCrashes = 9  // uvarint: of the noted record, where there were any
-	tagPadding = 10 // zeros, which nobody reads
-	tagDue     = 8  // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
+	tagCrashes    = 9  // uvarint: of the noted record, where there were any
+	tagPadding    = 10 // zeros, which nobody reads
+	tagGeneration = 11 // uvarint
+	tagDue        = 8  // for each of the attempts in turn: 0 where it waits for no time, else uvarint 1 + ms of the due time beyond the first failure
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -130,6 +134,9 @@ func (m Metadata) validate() error {
 	if m.Padding < 0 {
 		return invalid("%d bytes of padding", m.Padding)
 	}
+	if m.Generation < 0 {
+		return invalid("generation %d", m.Generation)
+	}
 	if m.Noted.OK && m.Noted.Offset < 0 {
 		return invalid("noted offset %d", m.Noted.Offset)
 	}
@@ -162,6 +169,9 @@ func (m Metadata) size(plan mapPlan) int {
 	}
 	if m.Padding > 0 {
 		size += sectionLen(m.Padding)
+	}
+	if m.Generation != 0 {
+		size += sectionLen(uvarintLen(uint64(m.Generation)))
 	}
 	return size
 }
@@ -201,6 +211,9 @@ func (m Metadata) append(dst []byte, plan mapPlan) []byte {
 	}
 	if m.Padding > 0 {
 		dst = append(appendHead(dst, tagPadding, m.Padding), make([]byte, m.Padding)...)
+	}
+	if m.Generation != 0 {
+		dst = binary.AppendUvarint(appendHead(dst, tagGeneration, uvarintLen(uint64(m.Generation))), uint64(m.Generation))
 	}
 	binary.BigEndian.PutUint32(dst[1:], checksum(dst))
 	return dst
@@ -331,6 +344,12 @@ func (m *Metadata) section(tag uint64, body []byte) (err error) {
 		m.Noted.Crashes = int(crashes)
 	case tagIncarnation:
 		m.Incarnation = r.varint()
+	case tagGeneration:
+		generation := r.uvarint()
+		if generation > math.MaxInt32 {
+			return corrupt("generation %d", generation)
+		}
+		m.Generation = int32(generation)
 	case tagDue:
 		for i := range m.Attempts {
 			due := r.uvarint()

@@ -33,6 +33,7 @@ func random(r *rand.Rand) Metadata {
 		m.Starts = r.IntN(10)
 		m.Noted = Note{Offset: m.Base + r.Int64N(100) - min(m.Base, 10), OK: true}
 		m.Incarnation = time.Now().UnixNano() * (r.Int64N(3) - 1)
+		m.Generation = r.Int32N(1 << r.IntN(31))
 	}
 	return m
 }
@@ -82,7 +83,7 @@ func TestWhatIsEncodedIsDecoded(t *testing.T) {
 
 // Padding takes room in the text and says nothing.
 func TestPaddingIsDropped(t *testing.T) {
-	m := Metadata{Base: 7, LeaderEpoch: -1, Starts: 2, Incarnation: 9}
+	m := Metadata{Base: 7, LeaderEpoch: -1, Starts: 2, Incarnation: 9, Generation: 3}
 	padded := m
 	padded.Padding = 300
 	for _, enc := range encodings {

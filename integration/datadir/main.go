@@ -42,14 +42,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	data := filepath.Join(dir, "data")
-	known, err := fill(ctx, filepath.Join(dir, "sordini"), data)
+	var who members
+	known, err := fill(ctx, filepath.Join(dir, "sordini"), data, &who)
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
 	if err := dump(ctx, libs, filepath.Join(data, "broker-1"), known); err != nil {
 		return fmt.Errorf("dump: %w", err)
 	}
-	if err := mount(ctx, libs, filepath.Join(data, "broker-1"), known); err != nil {
+	if err := mount(ctx, libs, filepath.Join(data, "broker-1"), known, &who); err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
 	return nil
@@ -71,7 +72,7 @@ func start(ctx context.Context, binary, data string) (*process.Process, []string
 }
 
 // fill has the broker write something of everything, kills it, has it write more, and stops it.
-func fill(ctx context.Context, binary, data string) (known state, err error) {
+func fill(ctx context.Context, binary, data string, who *members) (known state, err error) {
 	for round := range 3 {
 		b, addrs, err := start(ctx, binary, data)
 		if err != nil {
@@ -86,6 +87,12 @@ func fill(ctx context.Context, binary, data string) (known state, err error) {
 			if err := known.compare(after); err != nil {
 				return known, fmt.Errorf("after the broker was killed: %w", err)
 			}
+		}
+		if err := who.join(ctx, addrs); err != nil {
+			return known, err
+		}
+		if err := who.leave(ctx, addrs); err != nil {
+			return known, err
 		}
 		if round == 2 {
 			return known, b.Stop(ctx)
@@ -135,7 +142,8 @@ func dump(ctx context.Context, libs, broker string, known state) error {
 	for decoder, want := range map[string][]string{
 		"--cluster-metadata-decoder": {`"TOPIC_RECORD"`, `"PARTITION_RECORD"`, `"CONFIG_RECORD"`, `"CLIENT_QUOTA_RECORD"`, `"USER_SCRAM_CREDENTIAL_RECORD"`,
 			`"ACCESS_CONTROL_ENTRY_RECORD"`, `"PRODUCER_IDS_RECORD"`, `"REGISTER_BROKER_RECORD"`, `"FEATURE_LEVEL_RECORD"`},
-		"--offsets-decoder":         {`"group":"billing"`, fmt.Sprintf(`"offset":%d`, known.committed["orders-0"])},
+		"--offsets-decoder": {`"group":"billing"`, `"groupId":"billing-next"`, `"memberId":"clerk"`, `"subscribedTopicRegex":"pri.*"`, `"assignmentEpochs"`,
+			`"groupId":"pickers"`, `"memberId":"picker"`, `"initializedTopics"`, fmt.Sprintf(`"offset":%d`, known.committed["orders-0"])},
 		"--transaction-log-decoder": {`"transactionalId":"tx-0"`, `transactionStatus`},
 	} {
 		topic := map[string]string{"--cluster-metadata-decoder": "__cluster_metadata", "--offsets-decoder": "__consumer_offsets", "--transaction-log-decoder": "__transaction_state"}[decoder]

@@ -14,7 +14,7 @@ import (
 )
 
 // mount starts a broker of Apache Kafka on the directory, and compares what it tells clients.
-func mount(ctx context.Context, libs, broker string, known state) error {
+func mount(ctx context.Context, libs, broker string, known state, who *members) error {
 	ports, err := free(2)
 	if err != nil {
 		return err
@@ -54,6 +54,9 @@ transaction.state.log.min.isr=1
 	if err := known.compare(has); err != nil {
 		return err
 	}
+	if err := who.join(ctx, addrs); err != nil {
+		return err
+	}
 	if err := goOn(ctx, addrs); err != nil {
 		return fmt.Errorf("go on: %w", err)
 	}
@@ -61,8 +64,8 @@ transaction.state.log.min.isr=1
 	for _, all := range has.records {
 		records += len(all)
 	}
-	fmt.Printf("mount: %d topics, %d committed records, %d committed offsets, settings, quotas, users and ACLs are the same, and a transactional id has gone on\n",
-		len(has.topics), records, len(has.committed))
+	fmt.Printf("mount: %d topics, %d committed records, %d committed offsets, settings, quotas, users and ACLs are the same, and a transactional id and %d members have gone on\n",
+		len(has.topics), records, len(has.committed), len(who.epochs))
 	return nil
 }
 

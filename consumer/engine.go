@@ -130,6 +130,7 @@ func (e *engine) run(ctx context.Context) (err error) {
 		func() { e.commitLoop(stop) },
 		func() { e.lagLoop(stop) },
 		func() { e.growLoop(stop) },
+		func() { e.unreadLoop(stop) },
 		func() { e.reader.run(stop) },
 		func() { e.reader.open(stop) },
 		func() { e.reader.load(stop) },

@@ -47,6 +47,14 @@ func (e *engine) resolve(name string) {
 	delete(e.trouble, name)
 }
 
+// troubled says whether there is a reason of a name.
+func (e *engine) troubled(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.trouble[name]
+	return ok
+}
+
 // Health says whether the group is well and, if not, why. It takes a moment for each assigned partition and does not ask a broker; liveness and readiness
 // probes may call it.
 func (g *Group) Health() Health {

@@ -127,13 +127,34 @@ func (x *chaos) settle() {
 	}
 }
 
-// wait waits until something is so. Members that records still kill are replaced meanwhile.
+// wait waits until something is so, as long as it is patient with a group of which no record ends and no member dies: a record that kills one process after the
+// other costs a session each time. Members that records still kill are replaced meanwhile.
 func (l *load) wait(what string, so func() bool) {
-	for end := time.Now().Add(l.target.Patience); !so(); l.pass(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			l.t.Fatalf("waited %s for %s for %s\n%s%s", l.target.Patience, what, l.group, l.tally, l.healths())
+	began, moved, steps := time.Now(), time.Now(), 0
+	for !so() {
+		l.pass(20 * time.Millisecond)
+		now, n := time.Now(), l.steps()
+		if n != steps {
+			moved, steps = now, n
+		}
+		if now.Sub(moved) > l.target.Patience || now.Sub(began) > mostPatience*l.target.Patience {
+			l.t.Fatalf("waited %s for %s for %s, %s since anything happened\n%s%s", now.Sub(began), what, l.group, now.Sub(moved), l.tally, l.healths())
 		}
 	}
+}
+
+// mostPatience is how often the target's patience a wait may last, whatever happens.
+const mostPatience = 10
+
+// steps counts what happens to a group: records that end, and members that records kill.
+func (l *load) steps() (n int) {
+	l.look(func(t *tally) { n = t.group(l.group).ended })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, times := range l.crashes {
+		n += times
+	}
+	return n
 }
 
 // over reports whether every accepted record has ended and its offset is committed.

@@ -300,7 +300,7 @@ func (p *partition) finishBatch(a *attempt, again bool) (next *attempt, alive bo
 			p.present(l, a.over)
 		}
 	}
-	resume := p.goOn(a.over)
+	resume := p.goOn()
 	p.leave(a)
 	if again && len(posts) == 0 {
 		next = p.take(a.over)

@@ -106,6 +106,7 @@ type topicPlan struct {
 	old      oldName
 	id       [16]byte // known once the topic was looked up
 	ordering OrderingPolicy
+	batches  bool // a handler of it takes batches
 	byType   map[string]*handler
 	all      *handler // handles every type; nil where only typed handlers are registered
 	specs    []sordini.Spec
@@ -139,6 +140,7 @@ func (g *Group) plan() ([]*topicPlan, error) {
 		}
 		t := topics[i]
 		t.specs = append(t.specs, h.spec)
+		t.batches = t.batches || h.batch != nil
 		if h.spec.Type == "" {
 			t.all = h
 		} else {

@@ -117,6 +117,7 @@ func TestRecordsDeletedFromTheInboxAreReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		got.wait(1)
+		waitFor(t, "it is said", func() bool { return len(g.Health().Reasons) > 0 })
 		if rs := g.Health().Reasons; g.Counts().Missed != 1 || len(rs) != 1 || rs[0].Code != "inbox-missed" {
 			t.Errorf("missed %d, reasons %v", g.Counts().Missed, rs)
 		}

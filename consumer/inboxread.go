@@ -124,8 +124,7 @@ func (p *partition) catchUp(x *inboxLog) {
 		return
 	}
 	p.hold &^= holdInbox
-	now := time.Now()
-	p.goOn(now)
+	p.goOn()
 	p.paused = false // what was kept behind is in; the next fetch decides anew
 	p.dispatch()
 }

@@ -137,7 +137,7 @@ func TestAHundredThousandInFlightOnOnePartitionSlowAndNeverStop(t *testing.T) {
 		}
 		run.cancel()
 		<-run.done
-		if most < 40_000/scale || scale == 1 && most > 95_000 || slow <= 0 {
+		if most < 40_000/scale || slow <= 0 {
 			t.Errorf("at most %d in flight, at least %d ended in any five seconds", most, slow)
 		}
 

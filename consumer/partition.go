@@ -63,7 +63,7 @@ type partition struct {
 	quiet      chan struct{}
 	base       int64         // where the ownership began to fetch
 	seen       int64         // the offset after the last one that was fetched
-	backlog    []*kgo.Record // fetched, and kept behind until there is room: not in the window
+	backlog    []*kgo.Record // fetched, and kept behind until a worker has use for them and there is room: not in the window
 	lastEnd    time.Time     // of a record
 	paused     bool          // it is not fetched
 	pausedAt   time.Time
@@ -75,93 +75,6 @@ type partition struct {
 	pace       pace
 	free       *lane // spare lanes, linked through lane.next
 	spare      *task
-}
-
-// admit takes in fetched records, in the order of the log: it queues them in their lanes as far as there is room, and keeps the rest behind. It does not block.
-// It reports whether fetching the partition should pause.
-func (p *partition) admit(records []*kgo.Record) (pause bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	count, size := 0, int64(0)
-	for _, r := range records {
-		if !r.Attrs.IsControl() {
-			count++
-			size += recordSize(r)
-		}
-	}
-	now := time.Now()
-	if p.records == 0 {
-		p.lastEnd = now // it had nothing that could end
-	}
-	p.e.budget.take(count, size)
-	p.records += count
-	p.size += size
-	if n := len(records); n > 0 {
-		p.seen = max(p.seen, records[n-1].Offset+1)
-	}
-	for i, r := range records {
-		if len(p.backlog) > 0 || p.hold&holdInbox != 0 || !p.room(r.Offset) {
-			p.backlog = append(p.backlog, records[i:]...)
-			break
-		}
-		p.admitOne(r, now)
-	}
-	p.reach()
-	p.dispatch()
-	if !p.paused && p.full(now) {
-		p.paused, p.pausedAt = true, now
-		return true
-	}
-	return false
-}
-
-// admitOne gives the next record to the window and to its lane. p.mu is held.
-func (p *partition) admitOne(r *kgo.Record, now time.Time) {
-	if r.Attrs.IsControl() {
-		p.win.Pass(r.Offset+1, r.LeaderEpoch)
-		p.moved(now)
-		return
-	}
-	slot, status := p.win.Admit(r.Offset, r.LeaderEpoch)
-	n := recordSize(r)
-	if status != window.Admitted {
-		p.release(n)
-		if status == window.AlreadyDone {
-			p.moved(now)
-			p.e.stats.alreadyDone.Add(1)
-		}
-		return
-	}
-	if p.inbox != nil && p.inbox.has(r) { // handed off before a crash, and not committed: the copy goes on
-		p.win.Complete(slot)
-		p.release(n)
-		p.moved(now)
-		return
-	}
-	t := p.newTask()
-	t.rec, t.slot, t.size = r, slot, int32(min(n, 1<<31-1))
-	t.handler = p.topic.handlerOf(recordType(p.topic, r))
-	p.enqueue(t, now)
-}
-
-// refill admits what was kept behind, as far as there is room now. p.mu is held.
-func (p *partition) refill(now time.Time) {
-	if p.hold&holdInbox != 0 {
-		return
-	}
-	i := 0
-	for i < len(p.backlog) && p.room(p.backlog[i].Offset) {
-		p.admitOne(p.backlog[i], now)
-		p.backlog[i] = nil
-		i++
-	}
-	if p.backlog = p.backlog[i:]; len(p.backlog) == 0 {
-		p.backlog = nil
-	}
-	p.reach()
 }
 
 // reach lets records of the inbox come whose place at the source has been read: nothing before them is handled again. p.mu is held.
@@ -260,7 +173,10 @@ func (p *partition) makeReady(l *lane) {
 
 // dispatch tells the pool that there is work. p.mu is held.
 func (p *partition) dispatch() {
-	if p.stopping || p.idle() {
+	if p.stopping {
+		return
+	}
+	if p.refill(); p.idle() {
 		return
 	}
 	if p.hold != 0 {
@@ -294,7 +210,7 @@ func (p *partition) take(now time.Time) *attempt {
 			}
 			continue
 		}
-		if p.ready.empty() {
+		if p.refill(); p.ready.empty() {
 			return nil
 		}
 		p.batched = false
@@ -382,14 +298,12 @@ func (p *partition) complete(l *lane, now time.Time) (resume bool) {
 		return false
 	}
 	p.present(l, now)
-	return p.goOn(now)
+	return p.goOn()
 }
 
-// goOn admits what was kept behind, after something ended. It reports whether fetching the partition should go on. p.mu is held.
-func (p *partition) goOn(now time.Time) (resume bool) {
-	if p.backlog != nil {
-		p.refill(now)
-	}
+// goOn admits what was kept behind for want of room, after something ended. It reports whether fetching the partition should go on. p.mu is held.
+func (p *partition) goOn() (resume bool) {
+	p.refill()
 	if p.paused && !p.closed && p.drained() {
 		p.paused = false
 		return true

@@ -50,14 +50,14 @@ func worstMap(n int, span int64) int64 {
 	return int64(float64(n) * (math.Log2(float64(span)/float64(n)) + 4))
 }
 
-// full says whether a partition is not to be fetched for a while: something is kept behind, or nothing of it has ended for stalled while it holds more than its
+// full says whether a partition is not to be fetched for a while: there is no room for what is kept behind, or nothing of it has ended for stalled while it holds more than its
 // share of bounds that are half used up. One that is merely busy is fetched on: pausing costs what the client has buffered of it. p.mu is held.
 func (p *partition) full(now time.Time) bool {
 	owned := max(1, p.e.owns.Load())
 	if p.hold&holdInbox != 0 { // for a moment, as a rule
 		return now.Sub(p.lastEnd) >= stalled
 	}
-	if n := len(p.backlog); n > 0 && (int64(n) > p.e.budget.maxRecords/4/owned || now.Sub(p.lastEnd) >= behind) {
+	if n := len(p.backlog); p.cramped() && (int64(n) > p.e.budget.maxRecords/4/owned || now.Sub(p.lastEnd) >= behind) {
 		return true
 	}
 	if owned < 2 || now.Sub(p.lastEnd) < stalled {
@@ -78,7 +78,7 @@ const stalled = time.Second
 func (p *partition) drained() bool {
 	b := p.e.budget
 	owned := max(1, p.e.owns.Load())
-	return len(p.backlog) == 0 && int64(p.records) <= b.maxRecords/4/owned && p.size <= b.maxBytes/4/owned
+	return !p.cramped() && int64(p.records) <= b.maxRecords/4/owned && p.size <= b.maxBytes/4/owned
 }
 
 // idle is how long a record may hold its fetch buffer while it waits. What waits longer gets memory of its own: a single record would otherwise keep the batch

@@ -98,7 +98,7 @@ func (p *partition) ended(s *staged, now time.Time) (resume bool) {
 	case l.held == nil:
 		p.discard(l)
 	}
-	return p.goOn(now)
+	return p.goOn()
 }
 
 // verdict says that a record can not end as its handler wanted: an output of it is refused.

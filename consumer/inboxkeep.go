@@ -20,8 +20,9 @@ import (
 
 const (
 	movedAtOnce = 256
-	trimAfter   = 1000        // records that are over before the log is trimmed
-	trimAgain   = time.Minute // how long trimming one inbox waits for the next time
+	trimAfter   = 1000             // records that are over before the log is trimmed
+	trimAgain   = 10 * time.Minute // how long trimming one inbox waits for the next time
+	trimAge     = 24 * time.Hour   // how old they are then: a redrive that is repeated finds by them what is done (dlt.Redriving.Operation)
 )
 
 // tidy returns the entries to append again at the tail, now that the completion map has taken half of the room that a commit has for it. They are on their way from
@@ -108,11 +109,22 @@ func (x *inboxLog) trimTo(now time.Time) int64 {
 	return x.committed
 }
 
-// trim deletes what lies before a committed offset. A group that may not does without.
+// trim deletes what lies before a committed offset and is old enough. A group that may not does without.
 func (r *inboxReader) trim(ctx context.Context, x *inboxLog, to int64) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_, err := admin.DeleteRecords(ctx, r.e.side, x.topic, x.partition, to)
+	young, err := admin.ListOffsets(ctx, r.e.side, false, time.Now().Add(-trimAge).UnixMilli(), map[string][]int32{x.topic: {x.partition}})
+	first := young[x.topic][x.partition]
+	if err != nil || first.Err != nil {
+		return
+	}
+	if first.Offset >= 0 { // else all is older
+		to = min(to, first.Offset)
+	}
+	if to <= x.trimmedTo() {
+		return
+	}
+	_, err = admin.DeleteRecords(ctx, r.e.side, x.topic, x.partition, to)
 	x.p.mu.Lock()
 	defer x.p.mu.Unlock()
 	if err == nil {
@@ -121,6 +133,13 @@ func (r *inboxReader) trim(ctx context.Context, x *inboxLog, to int64) {
 		x.noTrim = true
 		r.e.log.Info("the inbox is not trimmed: the group may not delete records of it", "topic", x.topic, "error", err)
 	}
+}
+
+// trimmedTo is up to where the log was deleted.
+func (x *inboxLog) trimmedTo() int64 {
+	x.p.mu.Lock()
+	defer x.p.mu.Unlock()
+	return x.trimmed
 }
 
 // cut drops the entries whose records somebody has deleted, and says so. It reports whether there were any.

@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -66,7 +67,8 @@ func TestRedriveIsHandledOnceForEachOperation(t *testing.T) {
 		redrive("one", 3)
 		got.wait(4)
 		redrive("one", 3)
-		waitFor(t, "the second copies are over, too", func() bool { return w.inboxCommitted() == 6 })
+		w.redrive(w.letter(0), "one") // by a process that did not see the first copies
+		waitFor(t, "the second copies are over, too", func() bool { return w.inboxCommitted() == 4 })
 		time.Sleep(time.Minute)
 		if all := got.all(); len(all) != 4 {
 			t.Errorf("handled %v", all)
@@ -75,7 +77,66 @@ func TestRedriveIsHandledOnceForEachOperation(t *testing.T) {
 		r = start(t, w.group(handle))
 		redrive("two", 3)
 		got.wait(7)
-		waitFor(t, "all is committed", func() bool { return w.inboxCommitted() == 9 })
+		waitFor(t, "all is committed", func() bool { return w.inboxCommitted() == 7 })
+		redrive("one", 3) // the owner is another one, and knows nothing of it
+		time.Sleep(time.Minute)
+		if all := got.all(); len(all) != 7 {
+			t.Errorf("handled %v", all)
+		}
+		r.cleanly()
+	})
+}
+
+// TestInboxIsKeptForADayForRedrivesThatAreRepeated: what an operation has put there is how the next one under its name knows what is done, whoever owns the partition.
+func TestInboxIsKeptForADayForRedrivesThatAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		var broken atomic.Bool
+		broken.Store(true)
+		got := newSeen(t)
+		handle := func(_ context.Context, m *consumer.Message[string]) error {
+			if broken.Load() {
+				return consumer.Permanent(errBoom)
+			}
+			got.add(m.Value)
+			return nil
+		}
+		const n = 1500 // enough for the inbox to be trimmed
+		for i := range n {
+			w.put(fmt.Sprintf("k%d=%d", i, i))
+		}
+		r := start(t, w.group(handle))
+		waitFor(t, "all are dead", func() bool { return len(w.dead()) == n && w.committed() == n })
+		broken.Store(false)
+		redrive := func() {
+			t.Helper()
+			records, _ := w.Records("orders.g.retry", 0)
+			if out, err := dlt.Redrive(t.Context(), w.sdk(), dlt.Redriving{Group: "g", All: true, Operation: "one"}); err != nil || out.Count != n {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			w.tellRedriven(len(records))
+		}
+		redrive()
+		got.wait(n)
+		waitFor(t, "it is committed", func() bool { return w.inboxCommitted() == n })
+		r.cleanly()
+		time.Sleep(20 * time.Hour)
+		r = start(t, w.group(handle))
+		time.Sleep(time.Hour)
+		redrive()
+		time.Sleep(time.Hour)
+		if all := got.all(); len(all) != n {
+			t.Errorf("%d letters were handled %d times", n, len(all))
+		}
+		w.redrive(w.letter(0), "two") // so that there is something to commit
+		time.Sleep(24 * time.Hour)
+		w.redrive(w.letter(0), "three")
+		got.wait(n + 2)
+		waitFor(t, "the inbox is trimmed", func() bool {
+			p, err := w.Partition("orders.g.retry", 0)
+			return err == nil && p.Start >= n
+		})
 		r.cleanly()
 	})
 }

@@ -30,8 +30,8 @@ type Redriving struct {
 
 	Match func(*Letter) bool // narrows the choice; nil takes all. It is called from one goroutine
 
-	// Operation names the redrive. The owner handles a letter once for each operation, so that one that was interrupted may be repeated under its name. A new
-	// UUID when empty.
+	// Operation names the redrive. A letter is handled once for each operation, so that one that was interrupted may be repeated under its name within a day: what
+	// it has put into the inboxes is looked up there first, which are kept for that long. A new UUID when empty.
 	Operation string
 
 	DryRun bool // only counts
@@ -57,8 +57,8 @@ var ErrSelection = errors.New("no possible selection of dead letters")
 // key's order. One that fails again is dead-lettered again. The dead letters themselves stay.
 //
 // Redrive blocks until every in-sync replica has the copies, or ctx ends. With an error, the result says what is in the inbox for certain; repeat the
-// redrive with the result's Operation and nothing is handled twice for it. It needs the rights to read the dead-letter topics and to write to the inboxes. An
-// impossible choice is refused with an error that wraps [ErrSelection].
+// redrive with the result's Operation and nothing is handled twice for it. It needs the rights to read the dead-letter topics and to write to the inboxes; with
+// an Operation, to read those as well. An impossible choice is refused with an error that wraps [ErrSelection].
 func Redrive(ctx context.Context, cluster sordini.Cluster, d Redriving) (Redriven, error) {
 	if err := d.check(); err != nil {
 		return Redriven{}, err
@@ -134,7 +134,10 @@ func (d Redriving) check() error {
 // inboxWriter writes to a group's inboxes.
 type inboxWriter struct {
 	cl         *kgo.Client
-	partitions map[string]int // of each inbox that was looked up
+	cluster    sordini.Cluster
+	repeated   bool            // the operation may have been here before
+	partitions map[string]int  // of each inbox that was looked up
+	there      map[string]bool // identities that the operation has put into them
 
 	mu     sync.Mutex // guards what follows
 	count  int
@@ -154,7 +157,7 @@ func (d Redriving) writer(cluster sordini.Cluster) (*inboxWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &inboxWriter{cl: cl, partitions: map[string]int{}}, nil
+	return &inboxWriter{cl: cl, cluster: cluster, repeated: d.Operation != "", partitions: map[string]int{}, there: map[string]bool{}}, nil
 }
 
 // redriveBatch is what a batch may have before it is compressed; the inbox's max.message.bytes has the last word.
@@ -179,7 +182,11 @@ func (w *inboxWriter) put(ctx context.Context, l *Letter, operation string, dry 
 		case have.Err != nil:
 			return have.Err
 		}
-		n = len(have.Partitions)
+		if n = len(have.Partitions); w.repeated {
+			if err := w.lookUp(ctx, inbox, operation); err != nil {
+				return err
+			}
+		}
 		w.partitions[inbox] = n
 	}
 	if int(l.Partition) >= n {
@@ -187,11 +194,12 @@ func (w *inboxWriter) put(ctx context.Context, l *Letter, operation string, dry 
 	}
 	w.mu.Lock()
 	err = w.failed
-	if dry {
+	there := w.there[l.Identity()]
+	if dry || there && err == nil {
 		w.count++
 	}
 	w.mu.Unlock()
-	if err != nil || dry {
+	if err != nil || dry || there {
 		return err
 	}
 	x := InboxRecord{Record: l.Source(), TopicID: l.TopicID, Group: l.Group, Due: time.Now(), Operation: operation}.Encode(inbox)
@@ -206,6 +214,16 @@ func (w *inboxWriter) put(ctx context.Context, l *Letter, operation string, dry 
 		}
 	})
 	return nil
+}
+
+// lookUp finds what an operation has put into an inbox already: the owner of a partition knows what it has handled itself, and not what an owner before it has.
+func (w *inboxWriter) lookUp(ctx context.Context, inbox, operation string) error {
+	return w.cluster.Read(ctx, func(r *sordini.Record) error {
+		if x, err := ParseInbox(r); err == nil && x.Operation == operation {
+			w.there[x.Identity()] = true
+		}
+		return nil
+	}, inbox)
 }
 
 // finish waits for what is on its way.

@@ -82,7 +82,7 @@ func measureStart(engine string) (float64, error) {
 		return 0, err
 	}
 	defer stop()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ProducerLinger(0))
 	if err != nil {
 		return 0, err
 	}

@@ -50,7 +50,7 @@ const (
 
 func rows() []row {
 	all := []row{
-		engineRow("start", "ms", "from nothing to the first acknowledged record", measureStart),
+		engineRow("start", "ms", "from nothing to the first acknowledged record, without linger", measureStart),
 		engineRow("broker-produce", "ns CPU", "a record of 100 bytes produced, in batches as the client makes them, client and broker together", measureProduce),
 		engineRow("broker-fetch", "ns CPU", "a record of 100 bytes fetched, client and broker together", measureFetch),
 		engineRow("broker-sync", "µs", "median of 3,000 records produced one after the other, without linger", measureSync),
@@ -62,7 +62,7 @@ func rows() []row {
 		dataRow("data-produce", "ns CPU", "broker-produce with a data directory, against memory alone", "at most 1.3 times memory's cpu", measureProduce),
 		dataRow("data-fetch", "ns CPU", "broker-fetch with a data directory, against memory alone", "at most 1.3 times memory's cpu", measureFetch),
 		dataRow("data-sync", "µs", "broker-sync with a data directory, against memory alone: every record waits for the disk", "", measureSync),
-		dataRow("data-start", "ms", "from nothing to the first acknowledged record with an empty data directory, against memory alone", "within milliseconds", measureStart),
+		dataRow("data-start", "ms", "from nothing to the first acknowledged record, without linger, with an empty data directory, against memory alone", "within milliseconds", measureStart),
 		engineRow("partitions-rss", "MB", "resident memory of the process that has 10,000 partitions", measurePartitionsResident),
 
 		{name: "noop", what: "a handler that does nothing, middleware off, key order, 12 partitions, 100 bytes", metric: "cpu", bar: "cpu at most 2 times franz-go's, at most 0.5 allocation",

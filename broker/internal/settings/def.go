@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -241,7 +242,7 @@ func SplitList(value string) []string {
 
 // Lookup finds a definition by name.
 func Lookup(defs []Def, name string) (*Def, bool) {
-	i, ok := slices.BinarySearchFunc(defs, name, func(d Def, name string) int { return strings.Compare(d.Name, name) })
+	i, ok := sort.Find(len(defs), func(i int) int { return strings.Compare(name, defs[i].Name) }) // a Def is large to be copied
 	if !ok {
 		return nil, false
 	}

@@ -137,3 +137,11 @@ func TestWhatIsActedUponIsAsKafkaHasIt(t *testing.T) {
 		t.Errorf("%d settings", len(Brokers))
 	}
 }
+
+func TestDefaultsAreCanonical(t *testing.T) {
+	for _, d := range Brokers {
+		if have := d.Canonical(d.Default); !d.Inert && !d.Unset && have != d.Default {
+			t.Errorf("%s: the default %q is written as %q", d.Name, d.Default, have)
+		}
+	}
+}

@@ -39,7 +39,7 @@ type Broker struct {
 	dynamic map[string]string // altered since, for all brokers
 	node    map[string]string // altered since, for this broker; see Of
 
-	resolved map[string]string // of those that have an effect and a value, canonical
+	resolved map[string]string // of those that were given and have an effect, canonical
 }
 
 // NewBroker checks the values that the brokers are started with.
@@ -113,15 +113,27 @@ func (b Broker) Names() []string {
 }
 
 func (b Broker) resolve() Broker {
-	b.resolved = make(map[string]string)
-	for i := range Brokers {
-		if d := &Brokers[i]; !d.Inert {
-			if v, ok := b.find(d); ok {
-				b.resolved[d.Name] = d.Canonical(v)
+	b.resolved = make(map[string]string, len(b.static)+len(b.dynamic)+len(b.node))
+	for _, from := range []map[string]string{b.static, b.dynamic, b.node} { // the last one wins
+		for name, v := range from {
+			if d, ok := Lookup(Brokers, name); ok && !d.Inert {
+				b.resolved[name] = d.Canonical(v)
 			}
 		}
 	}
 	return b
+}
+
+// get returns the value of a setting that has an effect. Defaults are canonical as they are.
+func (b Broker) get(name string) (string, bool) {
+	if v, ok := b.resolved[name]; ok {
+		return v, true
+	}
+	d, ok := Lookup(Brokers, name)
+	if !ok || d.Unset {
+		return "", false
+	}
+	return d.Default, true
 }
 
 // find returns the value of one setting.
@@ -214,7 +226,7 @@ func WithoutListener(name string) (base string, ok bool) {
 
 // Int returns the value of a broker's setting that is a number. The name must be one of [Brokers] that has an effect.
 func (b Broker) Int(name string) int {
-	v, ok := b.resolved[name]
+	v, ok := b.get(name)
 	if !ok {
 		return 0
 	}
@@ -226,10 +238,10 @@ func (b Broker) Int(name string) int {
 }
 
 // Bool returns the value of a broker's setting that is true or false.
-func (b Broker) Bool(name string) bool { return b.resolved[name] == "true" }
+func (b Broker) Bool(name string) bool { return b.String(name) == "true" }
 
 // String returns the value of a broker's setting.
-func (b Broker) String(name string) string { return b.resolved[name] }
+func (b Broker) String(name string) string { v, _ := b.get(name); return v }
 
 // Millis returns the value of a broker's setting that is a time in milliseconds.
 func (b Broker) Millis(name string) time.Duration {
@@ -249,12 +261,20 @@ func unit(name string) int64 {
 
 // TopicValue returns the value that holds for a topic, and where it comes from.
 func TopicValue(d *Def, overrides map[string]string, b Broker) Value {
-	if v, ok := overrides[d.Name]; ok {
-		return Value{Name: d.Name, Value: d.Canonical(v), Source: FromTopic}
+	v := Value{Name: d.Name, Value: topicValue(d, overrides, b), Source: FromTopic}
+	if _, own := overrides[d.Name]; !own {
+		v.Source = FromDefault
+		if vs := TopicValues(d, nil, b); len(vs) > 0 {
+			v.Source = vs[0].Source
+		}
 	}
-	source := FromDefault
-	if vs := TopicValues(d, nil, b); len(vs) > 0 {
-		source = vs[0].Source
+	return v
+}
+
+// topicValue is the value alone.
+func topicValue(d *Def, overrides map[string]string, b Broker) string {
+	if v, ok := overrides[d.Name]; ok {
+		return d.Canonical(v)
 	}
 	for _, s := range d.Synonyms {
 		for _, alias := range aliases(s) {
@@ -269,10 +289,10 @@ func TopicValue(d *Def, overrides map[string]string, b Broker) Value {
 			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil && n > 0 && unit(alias) > 1 {
 				v = strconv.FormatInt(n*unit(alias), 10)
 			}
-			return Value{Name: d.Name, Value: d.Canonical(v), Source: source}
+			return d.Canonical(v)
 		}
 	}
-	return Value{Name: d.Name, Value: d.Canonical(d.Default), Source: source}
+	return d.Canonical(d.Default)
 }
 
 // TopicValues returns what is known of a topic's setting, most important first: the topic's own value, then the broker's with their defaults. A setting
@@ -323,7 +343,7 @@ func ParseTopic(overrides map[string]string, b Broker) (Topic, error) {
 	}
 	get := func(name string) string {
 		d, _ := Lookup(Topics, name)
-		return TopicValue(d, overrides, b).Value
+		return topicValue(d, overrides, b)
 	}
 	number := func(name string) int64 {
 		n, err := strconv.ParseInt(get(name), 10, 64)

@@ -20,10 +20,11 @@ var ErrMalformed = errors.New("malformed request")
 // Check verifies that body, what follows the header of a request, has the layout that its key and version ask for. Bytes that follow the last field
 // are ignored, as Kafka does.
 func Check(key, version int16, body []byte) error {
-	l, ok := layouts()[key]
+	d, ok := layouts()[key]
 	if !ok {
 		return fmt.Errorf("key %d: %w", key, ErrMalformed)
 	}
+	l := d.read()
 	w := walker{src: body, version: version, flexible: version >= l.flexible, tags: maxTags(len(body))}
 	if !w.fields(l.fields) {
 		return fmt.Errorf("key %d version %d, field %s: %w", key, version, w.at, ErrMalformed)

@@ -59,7 +59,8 @@ func fill(v reflect.Value, r *rand.Rand) {
 
 func TestLayoutsAreWhatTheCodecWrites(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for key, l := range layouts() {
+	for key, d := range layouts() {
+		l := d.read()
 		req := kmsg.RequestForKey(key)
 		for version := int16(0); version <= req.MaxVersion(); version++ {
 			if req.SetVersion(version); req.IsFlexible() != (version >= l.flexible) {
@@ -153,7 +154,8 @@ func allocated() uint64 {
 func TestMemoryIsBoundedByTheFrame(t *testing.T) {
 	const size = 64 << 10
 	worst, of := 0.0, ""
-	for key, l := range layouts() {
+	for key, d := range layouts() {
+		l := d.read()
 		req := kmsg.RequestForKey(key)
 		for version := range req.MaxVersion() + 1 {
 			for _, path := range lists(l.fields, version) {

@@ -47,22 +47,41 @@ type layout struct {
 
 var sizes = map[string]int{"bool": 1, "int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "float64": 8, "uuid": 16}
 
-// layouts reads the descriptions when the first request comes.
-var layouts = sync.OnceValue(func() map[int16]layout {
+// described is a request of which the description is read when the first one comes: reading all of them would take longer than starting a broker.
+type described struct {
+	lines  []string // the first one has the name and versions
+	once   sync.Once
+	layout layout
+}
+
+// layouts finds the descriptions, by key.
+var layouts = sync.OnceValue(func() map[int16]*described {
 	lines := strings.Split(strings.TrimRight(requests, "\n"), "\n")
-	m := make(map[int16]layout)
-	for len(lines) > 0 {
-		words := strings.Fields(lines[0]) // name key flexible version, or name key never flexible
-		lines = lines[1:]
-		l := layout{flexible: math.MaxInt16}
-		if words[2] == "flexible" {
-			l.flexible = int16(number(words[3]))
+	m := make(map[int16]*described, len(lines)/8)
+	for from, i := 0, 1; i <= len(lines); i++ {
+		if i == len(lines) || lines[i][0] != ' ' {
+			_, rest, _ := strings.Cut(lines[from], " ")
+			key, _, _ := strings.Cut(rest, " ")
+			m[int16(number(key))] = &described{lines: lines[from:i]}
+			from = i
 		}
-		l.fields, lines = parseFields(lines, 2)
-		m[int16(number(words[1]))] = l
 	}
 	return m
 })
+
+// read reads the description, once.
+func (d *described) read() *layout {
+	d.once.Do(func() {
+		words := strings.Fields(d.lines[0]) // name key flexible version, or name key never flexible
+		d.layout.flexible = math.MaxInt16
+		if words[2] == "flexible" {
+			d.layout.flexible = int16(number(words[3]))
+		}
+		d.layout.fields, _ = parseFields(d.lines[1:], 2)
+		d.lines = nil
+	})
+	return &d.layout
+}
 
 // parseFields reads the fields that are indented by depth, and what is nested in them.
 func parseFields(lines []string, depth int) (fields []field, rest []string) {

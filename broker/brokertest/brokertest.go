@@ -17,6 +17,7 @@ type Cluster struct {
 	t          testing.TB
 	inMemory   bool
 	identities identities
+	cfg        broker.Config // of the next start
 }
 
 // Option changes what [New] starts.
@@ -26,6 +27,7 @@ type Option func(*settings)
 type settings struct {
 	broker.Config
 	security
+	temporary bool // the data directory
 }
 
 // Config changes what there is no option for.
@@ -83,10 +85,18 @@ func New(t testing.TB, opts ...Option) *Cluster {
 	if err != nil {
 		t.Fatalf("brokertest: %v", err)
 	}
-	cluster, err := broker.Start(cfg.Config)
+	if cfg.temporary {
+		cfg.DataDir = t.TempDir()
+	}
+	if err := cfg.settle(); err != nil {
+		t.Fatalf("brokertest: %v", err)
+	}
+	started, err := broker.Start(cfg.Config)
 	if err != nil {
 		t.Fatalf("brokertest: %v", err)
 	}
+	cluster := &Cluster{Cluster: started, t: t, inMemory: cfg.Network != nil, identities: ids, cfg: cfg.Config}
+	cluster.stays()
 	t.Cleanup(func() {
 		if !t.Failed() {
 			cluster.Close()
@@ -98,7 +108,7 @@ func New(t testing.TB, opts ...Option) *Cluster {
 		t.Logf("log of the reference broker:\n%s", logged)
 		t.Logf("the reference broker held:\n%s", held.Bytes())
 	})
-	return &Cluster{Cluster: cluster, t: t, inMemory: cfg.Network != nil, identities: ids}
+	return cluster
 }
 
 // inBubble says whether the test runs in a bubble of testing/synctest. The package does not tell; but time in a bubble begins with the year 2000.

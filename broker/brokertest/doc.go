@@ -14,6 +14,8 @@
 //	…
 //	err = cluster.WaitLag(ctx, "billing", 0)
 //
+// With [DataDir] it outlives [Cluster.Restart], with all that was written and all members of groups.
+//
 // The cluster is closed when the test ends, its ports are free then. Its log and a dump of what it held go to t.Log when the test has failed, and
 // nowhere otherwise. Inside a testing/synctest bubble it runs on an in-memory network, so that virtual time passes.
 package brokertest

@@ -41,6 +41,9 @@ func run(ctx context.Context) error {
 	if err := process.Build(ctx, dir, "cmd/sordini"); err != nil {
 		return err
 	}
+	if err := overfill(ctx, filepath.Join(dir, "sordini"), dir); err != nil {
+		return fmt.Errorf("full disk: %w", err)
+	}
 	data := filepath.Join(dir, "data")
 	var who members
 	known, err := fill(ctx, filepath.Join(dir, "sordini"), data, &who)

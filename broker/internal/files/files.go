@@ -39,6 +39,8 @@ type File interface {
 	io.Closer
 	// Truncate cuts the file, or makes it longer with zeros.
 	Truncate(size int64) error
+	// Begin has a part of the contents on its way to the disk that [File.Sync] will be asked for soon, so that it waits less. It promises nothing.
+	Begin(at, size int64)
 	// Sync makes the contents last.
 	Sync() error
 }
@@ -69,6 +71,8 @@ type file struct{ *os.File }
 
 // Sync syncs the contents and what is needed to find them; when they were written may be lost.
 func (f file) Sync() error { return syncData(f.File) }
+
+func (f file) Begin(at, size int64) { beginData(f.File, at, size) }
 
 func (system) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
 

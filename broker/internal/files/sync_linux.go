@@ -15,3 +15,11 @@ func syncData(f *os.File) error {
 		}
 	}
 }
+
+// rangeWrite is SYNC_FILE_RANGE_WRITE.
+const rangeWrite = 2
+
+// beginData starts writing pages. That it cannot says fdatasync.
+func beginData(f *os.File, at, size int64) {
+	_ = syscall.SyncFileRange(int(f.Fd()), at, size, rangeWrite)
+}

@@ -135,12 +135,18 @@ func (d *Dir) write(base int64, b records.Batch) error {
 		}
 		return d.failure(err)
 	}
+	if d.eager && len(b) >= beginSize {
+		d.file.Begin(d.size, int64(len(b)))
+	}
 	d.size += int64(len(b))
 	if d.eager {
 		d.dirty()
 	}
 	return nil
 }
+
+// beginSize is how large a batch is whose way to the disk begins before its flush does.
+const beginSize = 32 << 10
 
 // fail notes what cannot be taken back: the log is not written any more until all of it has been written anew.
 func (d *Dir) fail(err error) {

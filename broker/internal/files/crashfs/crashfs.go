@@ -550,6 +550,8 @@ func (w *file) Truncate(size int64) error {
 	return nil
 }
 
+func (w *file) Begin(int64, int64) {}
+
 func (w *file) Sync() error {
 	w.fs.mu.Lock()
 	defer w.fs.mu.Unlock()

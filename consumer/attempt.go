@@ -179,7 +179,7 @@ func (a *attempt) observeEnd(err error) {
 	a.p.e.record(a.event(history.AttemptEnd, func(ev *history.Event) {
 		ev.Outcome = history.Succeeded
 		ev.Cause = causeOf(a.ended)
-		if err != nil {
+		if err != nil && !errors.Is(err, sordini.ErrSkipped) {
 			ev.Outcome, ev.Err = history.Failed, err.Error()
 			if ev.Cause != 0 {
 				ev.Outcome = history.Cancelled

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -79,6 +80,30 @@ func TestDoomedAttemptDoesNotStart(t *testing.T) {
 	}
 	if got := log.Events(); len(got) != 0 {
 		t.Errorf("recorded %+v", got)
+	}
+}
+
+// TestASkipIsAnAnswerAlsoWhenItIsDrained: a handler that skips a record while the group drains has decided, and the record ends; nothing was cut short.
+func TestASkipIsAnAnswerAlsoWhenItIsDrained(t *testing.T) {
+	log := &history.Log{}
+	var a *attempt
+	p := observed(t, log, func(g *Group) error {
+		contract := sordini.Topic[string]{Name: "orders", Key: sordini.KeyString(func(s string) string { return s }), Value: serde.String()}
+		return Handle(g, contract, func(context.Context, *Message[string]) error {
+			a.stop(ErrDraining)
+			return Skip(errors.New("of no interest"))
+		})
+	})
+	p.mu.Lock()
+	a = p.take(time.Now())
+	p.mu.Unlock()
+	err := a.run()
+	if d := a.decide(err, time.Now()); d.fate != fateSkipped {
+		t.Errorf("the record's fate is %v, want it skipped", d.fate)
+	}
+	got := log.Events()
+	if end := got[len(got)-1]; end.Kind != history.AttemptEnd || end.Outcome != history.Succeeded {
+		t.Errorf("recorded %+v, want an attempt that has answered", end)
 	}
 }
 

@@ -101,7 +101,7 @@ const (
 	Dead                         // it is in the dead-letter topic
 	Skipped                      // skipped on purpose, and counted
 	Handed                       // it is in the group's inbox, which now owes its end
-	Succeeded                    // the attempt's handler returned nil
+	Succeeded                    // the attempt's handler returned nil, or skipped the record
 	Failed                       // the attempt's handler returned an error or panicked
 	Cancelled                    // the attempt's context was cancelled, and the handler gave up
 	Clean                        // Run returned nil

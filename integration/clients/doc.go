@@ -21,7 +21,7 @@
 //
 // It exits with status 0 when all scripts are through. Names of topics and groups begin with the client's name, as several run at once; a program prints
 // nothing that no broker decides, such as times and generated ids. On a secured cluster SASL's users are admin (a super user), alice and bob, with "-secret"
-// for a password's end.
+// for a password's end. A script that leads from one cluster to another finds the other one's addresses in the environment variable ACROSS_TO.
 //
 // Beside the scripts kcat and kafkajs read what the order-service published and place orders that it handles.
 package main

@@ -82,7 +82,7 @@ func run(ctx context.Context, o options, c *checks) error {
 	var all []program
 	for _, p := range programs("clients", dir) {
 		if p = p.only(o.clients); !o.full {
-			p.full = nil
+			p.full, p.across = nil, nil
 		}
 		all = append(all, p)
 	}
@@ -91,8 +91,12 @@ func run(ctx context.Context, o options, c *checks) error {
 	if !o.alone {
 		theirs, theirErr = onTarget(ctx, o, all, dir, c, func(brokers int, secured bool) (*target, error) { return kafka(ctx, brokers, secured) })
 	}
+	err = errors.Join(err, theirErr)
+	if o.full && !o.alone && err == nil {
+		err = across(ctx, dir, all, ours, theirs)
+	}
 	report(o, all, ours, theirs, c)
-	if err := errors.Join(err, theirErr); err != nil || len(o.clients) > 0 {
+	if err != nil || len(o.clients) > 0 {
 		return err
 	}
 	return runPages(ctx, "clients", dir, c)
@@ -160,6 +164,33 @@ func onTarget(ctx context.Context, o options, all []program, dir string, c *chec
 	return saw, nil
 }
 
+// across runs the scripts that lead from one cluster to another: from the reference broker to Kafka, and back.
+func across(ctx context.Context, dir string, all []program, ours, theirs transcripts) error {
+	began := time.Now()
+	reference, err := reference(ctx, dir, 3, false)
+	if err != nil {
+		return err
+	}
+	defer reference.close()
+	kafka, err := kafka(ctx, 3, false)
+	if err != nil {
+		return err
+	}
+	defer kafka.close()
+	for _, way := range []struct {
+		from, to *target
+		saw      transcripts
+	}{{reference, kafka, ours}, {kafka, reference, theirs}} {
+		led := slices.Clone(all)
+		for i := range led {
+			led[i].env = []string{"ACROSS_TO=" + way.to.brokers}
+		}
+		playAll(ctx, led, 1, way.from, way.saw, func(p program) []string { return p.across }, nil)
+	}
+	fmt.Printf("scripts across done in %s\n", time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
 // playAll runs the chosen scripts of all programs, so many programs at once, and adds what they saw.
 func playAll(ctx context.Context, all []program, atOnce int, t *target, saw transcripts, scripts func(program) []string, b *barrier) {
 	var mu sync.Mutex
@@ -170,8 +201,8 @@ func playAll(ctx context.Context, all []program, atOnce int, t *target, saw tran
 		if len(chosen) == 0 {
 			continue
 		}
+		places <- struct{}{} // in the table's order: the longest come first
 		group.Go(func() {
-			places <- struct{}{}
 			defer func() { <-places }()
 			asked := b == nil
 			restart := func(context.Context) error { return errors.New("its cluster is not restarted") }
@@ -196,7 +227,7 @@ func playAll(ctx context.Context, all []program, atOnce int, t *target, saw tran
 func report(o options, all []program, ours, theirs transcripts, c *checks) {
 	scripts, observations := map[string]int{}, map[string]int{}
 	for _, p := range all {
-		for _, s := range slices.Concat(p.plain, p.full, p.restart, p.secured) {
+		for _, s := range slices.Concat(p.plain, p.full, p.restart, p.secured, p.across) {
 			compare(s, ours, theirs, c)
 			client, _, _ := strings.Cut(s, "/")
 			scripts[client]++

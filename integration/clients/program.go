@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ func (p program) run(ctx context.Context, brokers string, scripts []string, rest
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.argv[0], slices.Concat(p.argv[1:], []string{brokers}, scripts)...)
 	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(os.Environ(), p.env...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	answers, err := cmd.StdinPipe()

@@ -9,10 +9,12 @@ import (
 // program runs scripts of one or several clients. Their names begin with the client's and a slash.
 type program struct {
 	argv    []string
+	env     []string // beside that of the suite
 	plain   []string // on three brokers without security
 	secured []string // on one broker whose clients authenticate and have rights
 	restart []string // on three brokers that restart, together with those of all programs
 	full    []string // as plain, in a full run only
+	across  []string // from each kind of cluster to the other one, in a full run only
 }
 
 // programs are all that take part. The folder is that of this package, dir holds what was built.
@@ -31,27 +33,25 @@ func programs(folder, dir string) []program {
 	return []program{
 		{
 			argv:    java,
-			plain:   of("java", "produce", "groups", "consumer-protocol", "shares", "transactions"),
-			full:    of("java", "admin", "errors"),
+			plain:   of("java", "produce", "groups", "consumer-protocol", "shares", "transactions", "admin", "errors"),
 			secured: of("java", "rights"),
 			restart: of("java", "restart"),
 		},
 		{
-			argv:  java,
-			plain: slices.Concat(of("streams", "exactly-once"), of("connect", "dead-letters"), of("mirrormaker", "mirror"), of("spring", "retryable-topic")),
-			full:  slices.Concat(of("streams", "joins"), of("spring", "transactions")),
+			argv:   java,
+			plain:  slices.Concat(of("streams", "exactly-once"), of("connect", "dead-letters"), of("mirrormaker", "mirror"), of("spring", "retryable-topic")),
+			full:   slices.Concat(of("streams", "joins"), of("spring", "transactions")),
+			across: of("mirrormaker", "across"),
 		},
 		{
 			argv:    []string{"node", filepath.Join(folder, "kafkajs", "scripts.js")},
-			plain:   of("kafkajs", "produce", "groups", "transactions"),
-			full:    of("kafkajs", "admin", "errors"),
+			plain:   of("kafkajs", "produce", "groups", "transactions", "admin", "errors"),
 			secured: of("kafkajs", "rights"),
 			restart: of("kafkajs", "restart"),
 		},
 		{
 			argv:    []string{python, filepath.Join(folder, "python", "aiokafka_scripts.py")},
-			plain:   of("aiokafka", "produce", "groups", "transactions"),
-			full:    of("aiokafka", "admin", "errors"),
+			plain:   of("aiokafka", "produce", "groups", "transactions", "admin", "errors"),
 			secured: of("aiokafka", "rights"),
 			restart: of("aiokafka", "restart"),
 		},
@@ -75,8 +75,7 @@ func programs(folder, dir string) []program {
 		},
 		{
 			argv:    []string{python, filepath.Join(folder, "python", "confluent.py")},
-			plain:   of("confluent-kafka", "produce", "groups", "consumer-protocol", "transactions"),
-			full:    of("confluent-kafka", "admin", "errors"),
+			plain:   of("confluent-kafka", "produce", "groups", "consumer-protocol", "transactions", "admin", "errors"),
 			secured: of("confluent-kafka", "rights"),
 			restart: of("confluent-kafka", "restart"),
 		},
@@ -94,6 +93,6 @@ func (p program) only(clients []string) program {
 			return !slices.Contains(clients, client)
 		})
 	}
-	p.plain, p.secured, p.restart, p.full = drop(p.plain), drop(p.secured), drop(p.restart), drop(p.full)
+	p.plain, p.secured, p.restart, p.full, p.across = drop(p.plain), drop(p.secured), drop(p.restart), drop(p.full), drop(p.across)
 	return p
 }

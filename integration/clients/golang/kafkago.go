@@ -233,17 +233,23 @@ func kafkaGoGroups(brokers []string, s say) error {
 	if err := until("two members read", func() (bool, error) { return second.count() > 10, nil }); err != nil {
 		return err
 	}
-	d, err := client.DescribeGroups(context.Background(), &kafka.DescribeGroupsRequest{GroupIDs: []string{topic}})
-	if err != nil {
+	var owns []int
+	if err := until("two members own two each", func() (bool, error) {
+		d, err := client.DescribeGroups(context.Background(), &kafka.DescribeGroupsRequest{GroupIDs: []string{topic}})
+		if err != nil {
+			return false, err
+		}
+		owns = nil
+		for _, m := range d.Groups[0].Members {
+			for _, t := range m.MemberAssignments.Topics {
+				owns = append(owns, len(t.Partitions))
+			}
+		}
+		return d.Groups[0].GroupState == "Stable" && slices.Equal(owns, []int{2, 2}), nil
+	}); err != nil {
 		return err
 	}
-	var owns []int
-	for _, m := range d.Groups[0].Members {
-		for _, t := range m.MemberAssignments.Topics {
-			owns = append(owns, len(t.Partitions))
-		}
-	}
-	s.saw("two members", []any{d.Groups[0].GroupState, owns})
+	s.saw("two members", owns)
 	if err := second.close(); err != nil {
 		return err
 	}
@@ -255,19 +261,21 @@ func kafkaGoGroups(brokers []string, s say) error {
 		return err
 	}
 	s.saw("lost", lost(&flow.acked, &seen))
-	if err := first.close(); err != nil {
+	if err := until("committed all", func() (bool, error) { // before it closes, which cancels what it commits just now
+		offsets, err := client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: topic, Topics: map[string][]int{topic: {0, 1, 2, 3}}})
+		if err != nil {
+			return false, err
+		}
+		sum := int64(0)
+		for _, o := range offsets.Topics[topic] {
+			sum += o.CommittedOffset
+		}
+		return sum == int64(flow.sent), nil
+	}); err != nil {
 		return err
 	}
-	offsets, err := client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: topic, Topics: map[string][]int{topic: {0, 1, 2, 3}}})
-	if err != nil {
-		return err
-	}
-	sum := int64(0)
-	for _, o := range offsets.Topics[topic] {
-		sum += o.CommittedOffset
-	}
-	s.saw("committed all", sum == int64(flow.sent))
-	return nil
+	s.saw("committed all", true)
+	return first.close()
 }
 
 func kafkaGoRestart(brokers []string, s say) error {

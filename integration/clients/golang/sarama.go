@@ -44,6 +44,11 @@ func saramaCreate(brokers []string, c *sarama.Config, topic string, partitions i
 	if err := admin.CreateTopic(topic, detail, false); err != nil {
 		return fmt.Errorf("create %s: %w", topic, err)
 	}
+	return saramaKnown(brokers, c, topic, partitions)
+}
+
+// saramaKnown waits until every broker knows the leaders of so many partitions.
+func saramaKnown(brokers []string, c *sarama.Config, topic string, partitions int32) error {
 	return until(topic, func() (bool, error) {
 		for _, b := range brokers {
 			client, err := sarama.NewClient([]string{b}, c)
@@ -72,8 +77,9 @@ func (r saramaRecord) shown() []any {
 	return []any{r.partition, r.offset, r.key, r.value, r.nullKey, r.nullValue, r.headers}
 }
 
-// saramaRead returns everything that a topic holds, by partition and offset.
-func saramaRead(brokers []string, c *sarama.Config, topic string) (all []saramaRecord, err error) {
+// saramaRead returns everything that a topic holds, by partition and offset. Where transactions leave control records, which are not shown, last is the value
+// of the record with which its one partition ends.
+func saramaRead(brokers []string, c *sarama.Config, topic, last string) (all []saramaRecord, err error) {
 	client, err := sarama.NewClient(brokers, c)
 	if err != nil {
 		return nil, err
@@ -101,7 +107,6 @@ func saramaRead(brokers []string, c *sarama.Config, topic string) (all []saramaR
 		if err != nil {
 			return nil, err
 		}
-		quiet := time.NewTimer(time.Second) // control records are not shown, so the last offset may never come
 		for reading := true; reading; {
 			select {
 			case m := <-pc.Messages():
@@ -111,9 +116,9 @@ func saramaRead(brokers []string, c *sarama.Config, topic string) (all []saramaR
 				}
 				all = append(all, r)
 				reading = m.Offset+1 < end
-				quiet.Reset(time.Second)
-			case <-quiet.C:
-				reading = false
+				if last != "" {
+					reading = r.value != last
+				}
 			case <-time.After(30 * time.Second):
 				_ = pc.Close()
 				return nil, fmt.Errorf("nothing more of %s[%d] after %d records", topic, p, len(all))
@@ -155,7 +160,7 @@ func saramaProduce(brokers []string, s say) error {
 		if err := p.Close(); err != nil {
 			return err
 		}
-		all, err := saramaRead(brokers, c, topic)
+		all, err := saramaRead(brokers, c, topic, "")
 		if err != nil {
 			return err
 		}
@@ -343,8 +348,11 @@ func saramaGroup(brokers []string, c *sarama.Config, topic string, s say, what s
 		return err
 	}
 	defer admin.Close()
-	described, err := admin.DescribeConsumerGroups([]string{topic})
-	if err != nil {
+	var described []*sarama.GroupDescription
+	if err := until("a stable group", func() (is bool, err error) {
+		described, err = admin.DescribeConsumerGroups([]string{topic})
+		return err == nil && described[0].State == "Stable" && len(described[0].Members) == 2, err
+	}); err != nil {
 		return err
 	}
 	s.saw(what+": described", []any{described[0].State, described[0].ProtocolType, described[0].Protocol, len(described[0].Members)})
@@ -363,20 +371,22 @@ func saramaGroup(brokers []string, c *sarama.Config, topic string, s say, what s
 	if err := until("all read", func() (bool, error) { return lost(&flow.acked, &seen) == 0, nil }); err != nil {
 		return err
 	}
-	if err := first.close(); err != nil {
-		return err
-	}
 	s.saw(what+": lost", lost(&flow.acked, &seen))
-	offsets, err := admin.ListConsumerGroupOffsets(topic, map[string][]int32{topic: {0, 1, 2, 3}})
-	if err != nil {
+	if err := until("committed all", func() (bool, error) { // while it reads: what was read before the last rebalance and not committed is read once more
+		offsets, err := admin.ListConsumerGroupOffsets(topic, map[string][]int32{topic: {0, 1, 2, 3}})
+		if err != nil {
+			return false, err
+		}
+		sum := int64(0)
+		for _, o := range offsets.Blocks[topic] {
+			sum += o.Offset
+		}
+		return sum == int64(flow.sent), nil
+	}); err != nil {
 		return err
 	}
-	sum := int64(0)
-	for _, o := range offsets.Blocks[topic] {
-		sum += o.Offset
-	}
-	s.saw(what+": committed all", sum == int64(flow.sent))
-	return nil
+	s.saw(what+": committed all", true)
+	return first.close()
 }
 
 func saramaRestart(brokers []string, s say) error {
@@ -418,7 +428,7 @@ func saramaRestart(brokers []string, s say) error {
 			return err
 		}
 	}
-	all, err := saramaRead(brokers, c, topic)
+	all, err := saramaRead(brokers, c, topic, "")
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,9 @@ func saramaAdmin(brokers []string, s say) error {
 	segment := "600000"
 	s.outcome("alter all", admin.AlterConfig(sarama.TopicResource, topic, map[string]*string{"segment.ms": &segment}, false))
 	s.outcome("more partitions", admin.CreatePartitions(topic, 5, nil, false))
+	if err := saramaKnown(brokers, c, topic, 5); err != nil {
+		return err
+	}
 	s.outcome("fewer partitions", admin.CreatePartitions(topic, 2, nil, false))
 	p, err := sarama.NewSyncProducer(brokers, c)
 	if err != nil {
@@ -66,7 +69,7 @@ func saramaAdmin(brokers []string, s say) error {
 	}
 	defer client.Close()
 	ends := map[string]int64{}
-	for id := range int32(3) {
+	for id := range int32(5) {
 		end, err := client.GetOffset(topic, id, sarama.OffsetNewest)
 		if err != nil {
 			return err

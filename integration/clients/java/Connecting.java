@@ -7,6 +7,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -126,7 +127,7 @@ final class Connecting {
             w.ask("PUT", "/connectors/source/pause", null);
             w.ask("PUT", "/connectors/source/resume", null);
             w.ask("POST", "/connectors/source/restart?includeTasks=true", null);
-            Files.writeString(source, "one\ntwo\nthree\n");
+            Files.writeString(source, "three\n", StandardOpenOption.APPEND);
             Main.until("three lines", () -> Cluster.read(brokers, "connect-source", "isolation.level", "read_committed").size() >= 3);
             say.saw("sourced, once each", Cluster.read(brokers, "connect-source", "isolation.level", "read_committed").stream().map(r -> r.value()).toList());
             say.saw("connectors", w.ask("GET", "/connectors", null).size());

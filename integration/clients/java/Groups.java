@@ -11,6 +11,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
 
 /** Groups whose members come and go while records flow, under both protocols. */
 final class Groups {
@@ -104,7 +105,7 @@ final class Groups {
     static void classic(String brokers, Main.Say say) throws Exception {
         for (String assignor : List.of("Range", "RoundRobin", "CooperativeSticky")) {
             String name = "org.apache.kafka.clients.consumer." + assignor + "Assignor";
-            rebalance(brokers, say, assignor, "java-groups-" + assignor.toLowerCase(), "partition.assignment.strategy", name, "group.protocol", "classic");
+            rebalance(brokers, say, assignor, "java-groups-" + assignor.toLowerCase(), "partition.assignment.strategy", name, "group.protocol", "classic", "heartbeat.interval.ms", "300");
         }
         staticMember(brokers, say);
     }
@@ -128,6 +129,10 @@ final class Groups {
                     say.saw(what + ": two members", List.of(first.owns, second.owns));
                     int before = seen.size();
                     Main.until("two members read", () -> seen.size() > before + 20);
+                    Main.until("a stable group", () -> { // members tell the coordinator a heartbeat later what they have taken
+                        var d = admin.describeConsumerGroups(List.of(topic)).all().get().get(topic);
+                        return d.groupState() == GroupState.STABLE && d.members().stream().map(m -> m.assignment().topicPartitions().size()).toList().equals(List.of(2, 2));
+                    });
                     var d = admin.describeConsumerGroups(List.of(topic)).all().get().get(topic);
                     say.saw(what + ": described", List.of(d.groupState().toString(), d.type().toString(), d.partitionAssignor(), d.isSimpleConsumerGroup(),
                         d.members().stream().map(m -> m.assignment().topicPartitions().size()).sorted().toList(),
@@ -139,10 +144,13 @@ final class Groups {
             say.saw(what + ": failed", flow.failed);
             Main.until("all read", () -> seen.containsAll(flow.acked));
             say.saw(what + ": all read", seen.size() == flow.sent.get());
+            // While it reads: what was read before the last rebalance and not committed is read once more.
+            Main.until("committed all", () -> Cluster.committed(brokers, topic, topic, 4).stream().mapToLong(Long::longValue).sum() == flow.sent.get());
+            say.saw(what + ": committed all", true);
             first.stop = true;
             first.thread.join();
-            say.saw(what + ": committed all", Cluster.committed(brokers, topic, topic, 4).stream().mapToLong(Long::longValue).sum() == flow.sent.get());
-            say.saw(what + ": left", admin.describeConsumerGroups(List.of(topic)).all().get().get(topic).groupState().toString());
+            Main.until("left", () -> admin.describeConsumerGroups(List.of(topic)).all().get().get(topic).groupState() == GroupState.EMPTY);
+            say.saw(what + ": left", GroupState.EMPTY.toString());
         }
     }
 
@@ -151,7 +159,7 @@ final class Groups {
         String topic = "java-groups-static";
         Cluster.create(brokers, topic, 2);
         Set<String> seen = Collections.newSetFromMap(new ConcurrentHashMap<>());
-        Object[] settings = {"group.instance.id", "one", "group.protocol", "classic", "session.timeout.ms", "10000"};
+        Object[] settings = {"group.instance.id", "one", "group.protocol", "classic", "session.timeout.ms", "10000", "heartbeat.interval.ms", "300"};
         try (Admin admin = Cluster.admin(brokers)) {
             String before;
             try (Member m = new Member(brokers, topic, topic, seen, settings)) {
@@ -169,7 +177,8 @@ final class Groups {
             var removed = admin.removeMembersFromConsumerGroup(topic, new org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions(
                 Set.of(new org.apache.kafka.clients.admin.MemberToRemove("one"))));
             say.outcome("static: removed", () -> removed.all().get());
-            say.saw("static: after", admin.describeConsumerGroups(List.of(topic)).all().get().get(topic).groupState().toString());
+            Main.until("empty", () -> admin.describeConsumerGroups(List.of(topic)).all().get().get(topic).groupState() == GroupState.EMPTY);
+            say.saw("static: after", GroupState.EMPTY.toString());
         }
     }
 

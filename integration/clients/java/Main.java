@@ -101,6 +101,7 @@ public class Main {
         SCRIPTS.put("streams/joins", Streaming::joins);
         SCRIPTS.put("connect/dead-letters", Connecting::deadLetters);
         SCRIPTS.put("mirrormaker/mirror", Mirroring::run);
+        SCRIPTS.put("mirrormaker/across", Mirroring::across);
         SCRIPTS.put("spring/retryable-topic", Spring::retryableTopic);
         SCRIPTS.put("spring/transactions", Spring::transactions);
     }

@@ -41,6 +41,8 @@ final class Streaming {
         p.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, -1);
         p.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
         p.put("auto.offset.reset", "earliest");
+        p.put("session.timeout.ms", "10000"); // a client that closes does not leave its group: the next one waits for this
+        p.put("heartbeat.interval.ms", "300");
         KafkaStreams s = new KafkaStreams(topology, p);
         s.setUncaughtExceptionHandler(e -> {
             e.printStackTrace();

@@ -46,17 +46,22 @@ async function create(kafka, topic, numPartitions = 3, configEntries = []) {
   const admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, replicationFactor: -1, configEntries }] })
-  for (let known = 0; known < 30;) { // whichever broker it asks
+  await known(admin, topic, numPartitions)
+  return admin
+}
+
+// Waits until a topic has so many partitions with leaders, whichever broker it asks.
+async function known(admin, topic, numPartitions) {
+  for (let inRow = 0; inRow < 30;) {
     try {
       const { topics: [{ partitions }] } = await admin.fetchTopicMetadata({ topics: [topic] })
-      known = partitions.length === numPartitions && partitions.every((p) => p.leader >= 0) ? known + 1 : 0
+      inRow = partitions.length === numPartitions && partitions.every((p) => p.leader >= 0) ? inRow + 1 : 0
     } catch (err) {
       if (!['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(err.type)) throw err
-      known = 0
+      inRow = 0
       await sleep(20)
     }
   }
-  return admin
 }
 
 function producerOf(kafka, more = {}) {
@@ -171,7 +176,11 @@ async function groups(brokers, say) {
   say('two members', [first.owns, second.owns])
   const before = seen.size
   await until('two members read', () => seen.size > before + 20)
-  const { groups: [described] } = await admin.describeGroups([topic])
+  let described
+  await until('a stable group', async () => {
+    ({ groups: [described] } = await admin.describeGroups([topic]))
+    return described.state === 'Stable' && described.members.length === 2
+  })
   say('described', [described.state, described.protocol, described.protocolType, described.members.length, described.errorCode])
   await second.close()
   await until('one left', () => first.owns === 4)
@@ -180,9 +189,12 @@ async function groups(brokers, say) {
   await producer.disconnect()
   say('failed', [...flowing.failed])
   await until('all read', () => [...flowing.acked].every((v) => seen.has(v)))
+  await until('committed all', async () => {
+    const [committed] = await admin.fetchOffsets({ groupId: topic, topics: [topic] })
+    return committed.partitions.reduce((sum, p) => sum + Number(p.offset), 0) === flowing.sent
+  })
+  say('committed all', true)
   await first.close()
-  const [committed] = await admin.fetchOffsets({ groupId: topic, topics: [topic] })
-  say('committed all', committed.partitions.reduce((sum, p) => sum + Number(p.offset), 0) === flowing.sent)
   const listed = await admin.listGroups()
   say('listed', listed.groups.filter((g) => g.groupId === topic))
   await admin.disconnect()
@@ -246,6 +258,7 @@ async function administration(brokers, say) {
   for (let i = 0; i < 30; i++) await until('altered', async () => JSON.stringify(await of()).includes('600000')) // whichever broker it asks
   say('altered', await of())
   say('more partitions', await outcome(admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] })))
+  await known(admin, topic, 5)
   say('fewer partitions', await outcome(admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] })))
   const producer = producerOf(kafka)
   await producer.connect()
@@ -267,7 +280,10 @@ async function administration(brokers, say) {
   say('ACLs without an authorizer', await outcome(admin.createAcls({ acl: [acl] })))
   say('reassign', await outcome(admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: [{ partition: 0, replicas: [1, 2, 3] }] }] })))
   say('delete topic', await outcome(admin.deleteTopics({ topics: [topic] })))
-  say('delete an unknown topic', await outcome(admin.deleteTopics({ topics: [`${topic}-none`] })))
+  const hasty = connect(brokers, { retry: { retries: 1 } }).admin() // which does not ask thirty times
+  await hasty.connect()
+  say('delete an unknown topic', await outcome(hasty.deleteTopics({ topics: [`${topic}-none`] })))
+  await hasty.disconnect()
   await admin.disconnect()
 }
 

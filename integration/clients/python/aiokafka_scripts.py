@@ -179,16 +179,25 @@ async def groups(brokers, say):
         say(assignor.name + ": two members", [first.owns, second.owns])
         before = len(seen)
         await until("two members read", lambda: len(seen) > before + 20)
-        described = (await a.describe_consumer_groups([topic]))[0].to_object()["groups"][0]
+
+        async def group():
+            return (await a.describe_consumer_groups([topic]))[0].to_object()["groups"][0]
+
+        await until("a stable group", lambda: _stable(group, 2))
+        described = await group()
         say(assignor.name + ": described", [described["error_code"], described["state"], described["protocol_type"], described["protocol"], len(described["members"])])
         await second.close()
         await until("one left", lambda: first.owns == 4)
         await flow.close()
         say(assignor.name + ": failed", sorted(flow.failed))
         await until("all read", lambda: flow.acked <= seen)
+
+        async def committed():
+            return sum(o.offset for o in (await a.list_consumer_group_offsets(topic)).values())
+
+        await until("committed all", lambda: _is(committed, flow.sent))
+        say(assignor.name + ": committed all", True)
         await first.close()
-        offsets = await a.list_consumer_group_offsets(topic)
-        say(assignor.name + ": committed all", sum(o.offset for o in offsets.values()) == flow.sent)
         await p.stop()
         await a.close()
 
@@ -235,6 +244,15 @@ async def transactions(brokers, say):
     say("after it", (await written())[-1])
     await newer.stop()
     await a.close()
+
+
+async def _is(value, wanted):
+    return await value() == wanted
+
+
+async def _stable(group, members):
+    described = await group()
+    return described["state"] == "Stable" and len(described["members"]) == members
 
 
 async def _has(offsets, offset):
@@ -289,10 +307,12 @@ async def errors(brokers, say):
     topic = f"{CLIENT}-errors"
     a = await create(brokers, topic, 1, {"max.message.bytes": "1000"})
     await (await create(brokers, topic + "-compact", 1, {"cleanup.policy": "compact"})).close()
-    p = await producer(brokers, max_request_size=5_000_000, request_timeout_ms=3000)
+    p = await producer(brokers, max_request_size=5_000_000)
     say("too large", await outcome(p.send_and_wait(topic, value=b"x" * 2000)))
-    say("unknown topic", await outcome(p.send_and_wait(topic + "-unknown", value=b"x")))
     say("no key on a compacted topic", await outcome(p.send_and_wait(topic + "-compact", value=b"x")))
+    await p.stop()
+    p = await producer(brokers, request_timeout_ms=3000)
+    say("unknown topic", await outcome(p.send_and_wait(topic + "-unknown", value=b"x")))
     await p.stop()
     for what, new in {
         "exists": NewTopic(topic, 1, 1), "bad name": NewTopic("no/slash", 1, 1), "replication 7": NewTopic(topic + "-7", 1, 7),

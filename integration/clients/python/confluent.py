@@ -115,13 +115,16 @@ class Member(threading.Thread):
     def __init__(self, brokers, group, topic, seen, **config):
         super().__init__(daemon=True)
         self.consumer = Consumer({"bootstrap.servers": brokers, "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, **QUIET, **config})
-        self.seen, self.leaving, self.failed, self.owns = seen, False, None, 0
+        self.seen, self.leaving, self.failed, self.owns, self.commits = seen, False, None, 0, 0
         self.consumer.subscribe([topic])
         self.start()
 
     def run(self):
         try:
             while not self.leaving:
+                if time.monotonic() > self.commits:  # one for each record is more than a busy broker answers, and closing waits for all of them
+                    self.commit(asynchronous=True)
+                    self.commits = time.monotonic() + 0.1
                 m = self.consumer.poll(0.1)
                 self.owns = len(self.consumer.assignment())
                 if m is None:
@@ -131,15 +134,22 @@ class Member(threading.Thread):
                         continue
                     raise KafkaException(m.error())
                 self.seen.append((m.partition(), m.offset(), text(m.value())))
-                self.consumer.commit(m, asynchronous=True)
-            try:
-                self.consumer.commit(asynchronous=False)
-            except KafkaException as e:
-                if e.args[0].code() != KafkaError._NO_OFFSET:
-                    raise
+            self.commit(asynchronous=False)
             self.consumer.close()
         except Exception as e:  # told to whoever waits
             self.failed = e
+
+    def commit(self, asynchronous):
+        try:
+            self.consumer.commit(asynchronous=asynchronous)
+        except KafkaException:
+            pass  # there is nothing to commit, or a rebalance: whoever owns it now reads it again
+
+    def leave(self):
+        self.leaving = True
+        self.join(60)
+        if self.failed or self.is_alive():
+            raise self.failed or RuntimeError("the member does not leave")
 
 
 def until(members, condition, what, limit=60, times=1):
@@ -188,10 +198,17 @@ def group_script(brokers, say, name, **config):
     say("two members", [first.owns, second.owns])
     before = len(seen)
     until([first, second], lambda: len(seen) > before + 20, "two members read")
-    described = admin(brokers).describe_consumer_groups([group])[group].result(60)
+    a = admin(brokers)
+    described = None
+
+    def stable():
+        nonlocal described
+        described = a.describe_consumer_groups([group])[group].result(60)
+        return described.state.name == "STABLE" and [len(m.assignment.topic_partitions) for m in described.members] == [2, 2]
+
+    until([first, second], stable, "a stable group")
     say("described", [described.state.name, described.partition_assignor, described.type.name, sorted(len(m.assignment.topic_partitions) for m in described.members)])
-    second.leaving = True
-    second.join(30)
+    second.leave()
     until([first], lambda: first.owns == 4, "one left")
     say("one left", first.owns)
     stop.set()
@@ -199,11 +216,9 @@ def group_script(brokers, say, name, **config):
     p.flush(30)
     until([first], lambda: len({s[:2] for s in seen}) == sent[0], "all read")
     say("missing", sorted(set(range(sent[0])) - {int(s[2]) for s in seen}))
-    first.leaving = True
-    first.join(30)
-    offsets = committed(brokers, group, topic, 4)
-    say("committed all", sum(offsets) == sent[0])
-    a = admin(brokers)
+    until([first], lambda: sum(committed(brokers, group, topic, 4)) == sent[0], "committed all")
+    say("committed all", True)
+    first.leave()
     until([], lambda: a.describe_consumer_groups([group])[group].result(60).state.name == "EMPTY", "empty")
     say("empty", True)
 
@@ -211,7 +226,7 @@ def group_script(brokers, say, name, **config):
 def groups(brokers, say):
     for strategy in ["range", "roundrobin", "cooperative-sticky"]:
         group_script(brokers, lambda step, what, s=strategy: say(f"{s}: {step}", what), "groups-" + strategy, **{
-            "partition.assignment.strategy": strategy, "session.timeout.ms": 6000})
+            "partition.assignment.strategy": strategy, "session.timeout.ms": 10000, "heartbeat.interval.ms": 300})
 
 
 def consumer_protocol(brokers, say):
@@ -349,6 +364,7 @@ def administration(brokers, say):
     user = topic + "-user"
     say("no SCRAM user", outcome(a.describe_user_scram_credentials([user])[user]))
     say("SCRAM user", outcome(a.alter_user_scram_credentials([UserScramCredentialUpsertion(user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 8192), b"secret")])[user]))
+    until([], lambda: outcome(a.describe_user_scram_credentials([user])[user]) == "done", "the user", times=20)
     say("its mechanisms", [[i.mechanism.name, i.iterations] for i in a.describe_user_scram_credentials([user])[user].result(60).scram_credential_infos])
     say("delete SCRAM user", outcome(a.alter_user_scram_credentials([UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256)])[user]))
     acl = AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:eve", "*", AclOperation.READ, AclPermissionType.ALLOW)
@@ -360,7 +376,7 @@ def administration(brokers, say):
 def errors(brokers, say):
     topic = f"{CLIENT}-errors"
     a = create(brokers, topic, 1, {"max.message.bytes": "1000"})
-    p = Producer({"bootstrap.servers": brokers, "message.max.bytes": 5_000_000, "message.timeout.ms": 3000, "topic.metadata.propagation.max.ms": 1000, **QUIET})
+    p = Producer({"bootstrap.servers": brokers, "message.max.bytes": 5_000_000, "topic.metadata.propagation.max.ms": 1000, **QUIET})
     say("too large", send(p, topic, value="x" * 2000))
     say("unknown topic", send(p, topic + "-unknown", value="x"))
     try:
@@ -403,8 +419,7 @@ def errors(brokers, say):
     say("delete a group that has a member", outcome(a.delete_consumer_groups([topic + "-group"])[topic + "-group"]))
     altered = a.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(topic + "-group", [TopicPartition(topic, 0, 0)])])[topic + "-group"]
     say("alter its offsets", outcome(altered))
-    member.leaving = True
-    member.join(30)
+    member.leave()
 
 
 def restart(brokers, say):
@@ -441,9 +456,7 @@ def restart(brokers, say):
     say("written once and in order", [len(records) == len(set(records)) == n[0], all(
         [int(v) for v in records if int(v) % 3 == q] == sorted(int(v) for v in records if int(v) % 3 == q) for q in range(3))])
     for m in members:
-        m.leaving = True
-    for m in members:
-        m.join(60)
+        m.leave()
 
 
 def login(user, password=None, mechanism="PLAIN"):

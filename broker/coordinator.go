@@ -62,13 +62,13 @@ func (c *Cluster) firstAlive(partition int32) int32 {
 func (c *Cluster) placeCoordinators(started int32) {
 	cs := &c.coordinators
 	cs.mu.Lock()
-	taken := make(map[int]bool)
+	taken, moved := make([]bool, len(cs.leads)), false
 	for p, lead := range cs.leads {
 		if next := c.coordinatorOf(offsetsTopic, p, lead); next != lead || lead == started && lead != noLeader {
-			cs.leads[p], taken[p] = next, true
+			cs.leads[p], taken[p], moved = next, true, true
 		}
 	}
-	if len(taken) > 0 {
+	if moved {
 		c.reloadGroups(func(p int) bool { return taken[p] })
 	}
 	cs.mu.Unlock()

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"cmp"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -184,9 +183,7 @@ const metaProperties = "meta.properties"
 
 // readProperties says of which cluster a broker's directory is, and what its id is; it makes an id where there is none.
 func (s *store) readProperties(id int32) (clusterID string, directory [16]byte, err error) {
-	for directory == [16]byte{} {
-		rand.Read(directory[:])
-	}
+	directory = newUUID()
 	name := filepath.Join(s.brokerDir(id), metaProperties)
 	in, err := s.fs.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"hash/crc32"
 
@@ -22,7 +21,7 @@ func handleGetTelemetrySubscriptions(r *request) answer {
 	resp := req.ResponseKind().(*kmsg.GetTelemetrySubscriptionsResponse)
 	resp.ClientInstanceID = req.ClientInstanceID
 	if resp.ClientInstanceID == ([16]byte{}) {
-		rand.Read(resp.ClientInstanceID[:])
+		resp.ClientInstanceID = newUUID()
 	}
 	resp.SubscriptionID = subscriptionOf(resp.ClientInstanceID)
 	resp.AcceptedCompressionTypes = []int8{int8(records.Zstd), int8(records.LZ4), int8(records.Gzip), int8(records.Snappy)}

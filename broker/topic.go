@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
 	"maps"
 	"strings"
 	"sync/atomic"
@@ -115,11 +114,8 @@ func (c *Cluster) newTopicLocked(s topicSpec) (*topic, error) {
 	if err != nil {
 		return nil, codef(kerr.InvalidConfig, "%v", err)
 	}
-	t := &topic{name: s.name, overrides: overrides}
+	t := &topic{name: s.name, id: newUUID(), overrides: overrides}
 	t.settings.Store(&resolved)
-	for t.id == (topicID{}) {
-		rand.Read(t.id[:])
-	}
 	for i, replicas := range assigned {
 		t.partitions = append(t.partitions, newPartition(c, t, int32(i), replicas))
 	}

@@ -82,7 +82,10 @@ func run(ctx context.Context, o options, c *checks) error {
 	var all []program
 	for _, p := range programs("clients", dir) {
 		if p = p.only(o.clients); !o.full {
-			p.full, p.across = nil, nil
+			p.full = nil
+		}
+		if !o.full || o.alone {
+			p.across = nil
 		}
 		all = append(all, p)
 	}
@@ -92,7 +95,7 @@ func run(ctx context.Context, o options, c *checks) error {
 		theirs, theirErr = onTarget(ctx, o, all, dir, c, func(brokers int, secured bool) (*target, error) { return kafka(ctx, brokers, secured) })
 	}
 	err = errors.Join(err, theirErr)
-	if o.full && !o.alone && err == nil {
+	if err == nil {
 		err = across(ctx, dir, all, ours, theirs)
 	}
 	report(o, all, ours, theirs, c)
@@ -166,6 +169,9 @@ func onTarget(ctx context.Context, o options, all []program, dir string, c *chec
 
 // across runs the scripts that lead from one cluster to another: from the reference broker to Kafka, and back.
 func across(ctx context.Context, dir string, all []program, ours, theirs transcripts) error {
+	if !slices.ContainsFunc(all, func(p program) bool { return len(p.across) > 0 }) {
+		return nil
+	}
 	began := time.Now()
 	reference, err := reference(ctx, dir, 3, false)
 	if err != nil {

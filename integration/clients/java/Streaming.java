@@ -140,6 +140,7 @@ final class Streaming {
         write(brokers, "streams-customers", List.of(new String[] {"a", "Ann"}, new String[] {"b", "Bob"}));
         try {
             KafkaStreams s = start(brokers, "streams-joins", state, b.build());
+            Main.until("the customers are known", () -> Cluster.committed(brokers, "streams-joins", "streams-customers", 2).stream().filter(o -> o > 0).mapToLong(Long::longValue).sum() == 2);
             write(brokers, "streams-orders", List.of(new String[] {"a", "order1"}, new String[] {"b", "order2"}, new String[] {"c", "order3"}, new String[] {"a", "order4"}));
             write(brokers, "streams-payments", List.of(new String[] {"a", "pay1"}, new String[] {"c", "pay3"}));
             for (var wanted : Map.of("streams-paid", 3, "streams-named", 4, "streams-perwindow", 3).entrySet()) {

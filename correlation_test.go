@@ -2,7 +2,9 @@ package sordini_test
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +63,22 @@ func TestCorrelationIDOfARecordCostsOneAllocation(t *testing.T) {
 		}
 	}); n > 2 {
 		t.Fatalf("two contexts cost %v allocations, want 2", n)
+	}
+}
+
+func TestANewCorrelationIDIsTheSameForEveryoneWhoAsks(t *testing.T) {
+	ctx := correlation.WithNew(t.Context())
+	ids := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() { ids[i] = sordini.CorrelationID(context.WithValue(ctx, new(int), i)) })
+	}
+	wg.Wait()
+	if slices.Sort(ids); ids[0] != ids[len(ids)-1] || len(ids[0]) != 36 {
+		t.Errorf("the ids are %q", ids)
+	}
+	if other := sordini.CorrelationID(correlation.WithNew(t.Context())); other == ids[0] {
+		t.Errorf("two contexts have the id %q", other)
 	}
 }
 

@@ -15,16 +15,15 @@ import (
 	"github.com/sordini-go/sordini/internal/txn"
 )
 
-// attempt is one run of a handler over the head of a lane. It is the handler's context as well.
+// attempt is one run of a handler over the head of a lane.
 type attempt struct {
-	attemptContext
+	*shown
 	p       *partition
 	l       *lane
 	h       *handler
 	src     *kgo.Record // as it was fetched
 	wait    *waiting    // where it came from, if that is an inbox
 	over    time.Time   // when the handler returned
-	rec     sordini.Record
 	number  int
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	closing bool  // the group was draining when the handler returned
@@ -34,6 +33,7 @@ type attempt struct {
 	exited  bool              // the handler ended its goroutine
 	undone  error             // why the value does not decode
 	d       *sordini.Delivery // where there is middleware
+	own     sordini.Delivery  // what d points to
 	self    any               // the *job that it is part of, for the typed handler
 	stage   *txn.Stage        // what it sends in its transaction; nil outside of HandleTx
 
@@ -55,36 +55,86 @@ type attempt struct {
 	overdue bool // it was told to stop and goes on
 }
 
+// shown is what a handler is given of an attempt: its context and its record. It is made for this once, because a handler may keep it, while the attempt itself
+// may serve again.
+type shown struct {
+	attemptContext
+	rec sordini.Record
+	of  *attempt // nil once that is over and serves again. Guarded by the context's mutex
+}
+
 // newAttempt prepares an attempt of l's head. p.mu is held.
 func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	t := l.head
-	var a *attempt
+	a := p.newAttempt()
 	if t.handler != nil && t.handler.batch == nil {
-		a = t.handler.prepare()
+		t.handler.prepare(a)
 		a.deadline = now.Add(t.handler.cfg.timeout)
 	} else { // nobody is called
-		a = &attempt{}
+		a.shown = new(shown)
 	}
+	a.of = a
 	a.p, a.l, a.src, a.wait, a.h = p, l, t.rec, t.wait, t.handler
 	a.number, a.started, a.span = l.attempts+1, now, l.span
 	a.base = p.e.base
 	return a
 }
 
+// newAttempt returns one that served before, or one of several that are made at once. p.mu is held.
+func (p *partition) newAttempt() *attempt {
+	a := p.spent
+	if p.spent = nil; a != nil {
+		return a
+	}
+	if len(p.unused) == 0 {
+		p.unused = make([]attempt, slabSize)
+	}
+	a = &p.unused[0]
+	p.unused = p.unused[1:]
+	return a
+}
+
+// recycle lets an attempt that succeeded serve again, where nobody else can have it: middleware may still be on its way with one, and transactions, batches and
+// circuit breakers keep theirs. What newAttempt, take and run do
+// not write is as in a new one. p.mu is held.
+func (p *partition) recycle(a *attempt) {
+	h := a.h
+	if h == nil || h.chain != nil || h.transactional || h.batch != nil || h.circuit != nil {
+		return
+	}
+	a.mu.Lock()
+	a.of = nil
+	a.mu.Unlock()
+	a.shown, a.self, a.l, a.src, a.wait, a.span, a.overdue = nil, nil, nil, nil, nil, nil, false
+	p.spent = a
+}
+
 // attemptKey finds the attempt in a context that middleware derived from it.
 type attemptKey struct{}
 
 // Value is the context's, and finds the attempt itself.
-func (a *attempt) Value(key any) any {
+func (s *shown) Value(key any) any {
 	switch key.(type) {
-	case attemptKey:
-		return a
-	case txn.Key:
-		if a.stage != nil {
-			return txn.Handlers{}
+	case attemptKey, txn.Key:
+		if v := s.attempt(key); v != nil {
+			return v
 		}
 	}
-	return a.attemptContext.Value(key)
+	return s.attemptContext.Value(key)
+}
+
+func (s *shown) attempt(key any) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.of == nil:
+		return nil
+	case key == attemptKey{}:
+		return s.of
+	case s.of.stage != nil:
+		return txn.Handlers{}
+	}
+	return nil
 }
 
 // cancel cancels the attempt's context and reports it. The partition's mutex is held.
@@ -210,10 +260,10 @@ func (a *attempt) call() (err error) {
 		finished = true
 		return err
 	}
-	a.d = sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
-	a.d.TopicID, a.d.PreviousSpan = a.p.topic.id, a.span
+	a.own = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
+	a.d, a.own.TopicID, a.own.PreviousSpan = &a.own, a.p.topic.id, a.span
 	defer func() { a.span = a.d.PreviousSpan }()
-	err = a.h.chain(a, a.d)
+	err = a.h.chain(a.shown, a.d)
 	finished = true
 	if a.undone != nil && !errors.Is(err, ErrDecode) && !errors.Is(err, errClaim) {
 		err = undecoded(a.undone) // a middleware swallowed it, and the handler has not seen the record (guarantee G9)

@@ -32,21 +32,26 @@ func HandleBatch[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context
 	one := newHandler(bound, t.Spec(), func(context.Context, *Message[T]) error { return nil }) // decodes
 	one.batch = &batchHandler{
 		prepare: func(n int) *attempt {
-			j := &batchJob[T]{jobs: make([]job[T], n)}
-			j.self, j.parts = j, make([]*attempt, n)
+			j := &batchJob[T]{jobs: make([]batchPart[T], n)}
+			a := &j.attempt
+			a.shown, a.self, a.parts = &j.shown, j, make([]*attempt, n)
+			a.of = a
 			for i := range j.jobs {
 				x := &j.jobs[i]
-				x.self, j.parts[i] = x, &x.attempt
+				x.attempt.shown, x.attempt.self = &x.job.shown, &x.job
+				x.job.of = &x.attempt
+				a.parts[i] = &x.attempt
 			}
-			return &j.attempt
+			return a
 		},
 		call: func(ctx context.Context, a *attempt) error {
 			j := a.self.(*batchJob[T])
 			list := make([]*Message[T], 0, len(j.jobs))
 			for i := range j.jobs {
-				if x := &j.jobs[i]; x.given {
-					x.msg.Record, x.msg.Attempt, x.msg.Fence = &x.rec, x.number, x.p.fence
-					list = append(list, &x.msg)
+				if x := &j.jobs[i]; x.attempt.given {
+					m := &x.job.msg
+					m.Record, m.Attempt, m.Fence = &x.job.rec, x.attempt.number, x.attempt.p.fence
+					list = append(list, m)
 				}
 			}
 			return h(ctx, list)
@@ -57,8 +62,14 @@ func HandleBatch[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context
 
 // batchJob is a batch's attempt with what depends on the contract's type.
 type batchJob[T any] struct {
-	attempt
-	jobs []job[T]
+	attempt attempt
+	shown   shown
+	jobs    []batchPart[T]
+}
+
+type batchPart[T any] struct {
+	attempt attempt
+	job     job[T]
 }
 
 // batchHandler is the typed part of a batch handler.

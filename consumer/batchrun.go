@@ -71,9 +71,9 @@ func (a *attempt) callBatch() {
 		}
 	case !a.decodeParts():
 	case b.chain == nil:
-		a.answerEach(b.call(a, a))
+		a.answerEach(b.call(a.shown, a))
 	default:
-		a.answerEach(b.chain(a, a.deliveries()))
+		a.answerEach(b.chain(a.shown, a.deliveries()))
 	}
 	finished = true
 }
@@ -100,7 +100,7 @@ func (a *attempt) decodePart(x *attempt) (err error) {
 			err = &panicError{value: v, stack: debug.Stack()}
 		}
 	}()
-	x.base = a
+	x.base = a.shown
 	if _, err := a.h.value(x); err != nil {
 		return undecoded(err)
 	}

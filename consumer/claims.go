@@ -125,7 +125,7 @@ func (a *attempt) claimRoom() error {
 	if bytes == 0 {
 		return nil
 	}
-	if err := c.take(a, bytes); err != nil {
+	if err := c.take(a.shown, bytes); err != nil {
 		return err
 	}
 	a.claimed = bytes
@@ -144,7 +144,7 @@ func (a *attempt) claim(r *sordini.Record) error {
 			return err
 		}
 	}
-	err := middleware.RestoreClaim(a, c.store, r)
+	err := middleware.RestoreClaim(a.shown, c.store, r)
 	if err == nil || errors.Is(err, middleware.ErrClaimInvalid) {
 		return err
 	}

@@ -21,15 +21,15 @@ type handler struct {
 	batch         *batchHandler // registered with HandleBatch
 
 	// The typed part.
-	prepare func() *attempt               // an attempt, with room for a Message
+	prepare func(a *attempt)              // makes what the handler is given, with room for a Message
 	direct  func(a *attempt) error        // decodes and calls the handler
 	value   func(a *attempt) (any, error) // decodes, for middleware that asks
 	handle  sordini.Handler               // direct as the innermost handler of a chain
 }
 
-// job is an attempt with what depends on the contract's type, made at once.
+// job is what a handler is given, with what depends on the contract's type, made at once.
 type job[T any] struct {
-	attempt
+	shown
 	msg     Message[T]
 	decoded bool
 }
@@ -59,43 +59,40 @@ func (j *job[T]) base() *job[T] { return j }
 // newHandler is h without its type.
 func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(context.Context, *Message[T]) error) *handler {
 	of := func(a *attempt) *job[T] { return a.self.(jobs[T]).base() }
-	decode := func(j *job[T]) error {
+	decode := func(a *attempt, j *job[T]) error {
 		if !j.decoded {
 			j.decoded = true
-			if j.undone = j.claim(&j.rec); j.undone == nil {
-				j.msg.Value, j.undone = bound.Decode(j, &j.rec)
+			if a.undone = a.claim(&j.rec); a.undone == nil {
+				j.msg.Value, a.undone = bound.Decode(&j.shown, &j.rec)
 			}
 		}
-		return j.undone
+		return a.undone
 	}
-	call := func(ctx context.Context, j *job[T]) error {
-		if err := decode(j); err != nil {
+	call := func(ctx context.Context, a *attempt) error {
+		j := of(a)
+		if err := decode(a, j); err != nil {
 			return undecoded(err)
 		}
-		j.msg.Record, j.msg.Attempt, j.msg.Fence = &j.rec, j.number, j.p.fence
+		j.msg.Record, j.msg.Attempt, j.msg.Fence = &j.rec, a.number, a.p.fence
 		return h(ctx, &j.msg)
 	}
 	jobs := &slab[job[T]]{}
 	return &handler{
 		spec: spec,
-		prepare: func() *attempt {
+		prepare: func(a *attempt) {
 			j := jobs.get()
-			j.self = j
-			return &j.attempt
+			a.shown, a.self = &j.shown, j
 		},
-		direct: func(a *attempt) error {
-			j := of(a)
-			return call(a, j)
-		},
+		direct: func(a *attempt) error { return call(a.shown, a) },
 		value: func(a *attempt) (any, error) {
 			j := of(a)
-			err := decode(j)
+			err := decode(a, j)
 			return j.msg.Value, err
 		},
 		handle: func(ctx context.Context, d *sordini.Delivery) error {
 			a, ok := ctx.Value(attemptKey{}).(*attempt)
 			if ok && d == a.d && d.Record == &a.rec {
-				return call(ctx, of(a))
+				return call(ctx, a)
 			}
 			if ok {
 				if err := a.claim(d.Record); err != nil {

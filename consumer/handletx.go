@@ -39,12 +39,10 @@ func HandleTx[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, t
 		return h(ctx, a.self.(*txJob[T]).tx, m)
 	})
 	handle.transactional = true
-	handle.prepare = func() *attempt {
+	handle.prepare = func(a *attempt) {
 		j := &txJob[T]{}
 		j.tx = &j.own
-		j.stage = txn.StageOf(j.tx)
-		j.self = j
-		return &j.attempt
+		a.shown, a.self, a.stage = &j.shown, j, txn.StageOf(j.tx)
 	}
 	return g.register(handle, opts)
 }

@@ -207,11 +207,7 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 
 // eachLane calls f for every lane that waits: lanes of keys, and those without a key that are not merely queued. p.mu is held.
 func (p *partition) eachLane(f func(*lane)) {
-	for _, l := range p.table.lanes {
-		for ; l != nil; l = l.chain {
-			f(l)
-		}
-	}
+	p.table.each(f)
 	if p.only != nil {
 		f(p.only)
 	}

@@ -1,8 +1,6 @@
 package consumer
 
 import (
-	"bytes"
-	"hash/maphash"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -107,10 +105,17 @@ type letter struct {
 	err     error         // why, the last time
 }
 
-// fresh forgets what was known of the previous head.
+// fresh forgets what was known of the previous head. Where handlers are quick this is done for every record, and most have nothing to forget.
 func (l *lane) fresh() {
-	l.attempts, l.away, l.flooded, l.firstFailed, l.cause, l.letter, l.since = 0, 0, false, time.Time{}, nil, nil, time.Time{}
-	l.stuck, l.span, l.again, l.passed = false, nil, time.Time{}, 0
+	l.attempts, l.away, l.flooded, l.stuck, l.passed = 0, 0, false, false, 0
+	if l.cause != nil || l.letter != nil || l.span != nil {
+		l.cause, l.letter, l.span = nil, nil, nil
+	}
+	for _, at := range [...]*time.Time{&l.firstFailed, &l.since, &l.again} {
+		if !at.IsZero() {
+			*at = time.Time{}
+		}
+	}
 }
 
 // first is the oldest record of the lane that has not ended.
@@ -119,53 +124,6 @@ func (l *lane) first() *task {
 		return l.held
 	}
 	return l.head
-}
-
-// laneTable finds lanes by key. It hashes keys itself and reads a lane's key from its first record, so that a lane costs no copy of its key and keeps no
-// fetch buffer alive beyond its records.
-type laneTable struct {
-	seed  maphash.Seed
-	lanes map[uint64]*lane
-}
-
-func newLaneTable() laneTable {
-	return laneTable{seed: maphash.MakeSeed(), lanes: map[uint64]*lane{}}
-}
-
-// find returns the lane of key, nil when there is none, and the key's hash.
-func (t *laneTable) find(key []byte) (*lane, uint64) {
-	h := maphash.Bytes(t.seed, key)
-	for l := t.lanes[h]; l != nil; l = l.chain {
-		if bytes.Equal(l.first().rec.Key, key) {
-			return l, h
-		}
-	}
-	return nil, h
-}
-
-func (t *laneTable) add(l *lane, hash uint64) {
-	l.keyed, l.hash, l.chain = true, hash, t.lanes[hash]
-	t.lanes[hash] = l
-}
-
-// remove takes out a lane; it does not need its records any more.
-func (t *laneTable) remove(l *lane) {
-	first := t.lanes[l.hash]
-	if first == l {
-		if l.chain == nil {
-			delete(t.lanes, l.hash)
-		} else {
-			t.lanes[l.hash] = l.chain
-		}
-	} else {
-		for x := first; x != nil; x = x.chain {
-			if x.chain == l {
-				x.chain = l.chain
-				break
-			}
-		}
-	}
-	l.keyed, l.chain = false, nil
 }
 
 // laneQueue is a first-in first-out queue of lanes, linked through lane.next.

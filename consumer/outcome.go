@@ -135,7 +135,7 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 		e.stats.fenced.Add(1)
 		return nil, false
 	}
-	l, ran := a.l, a
+	l, ran, over := a.l, a, a.over
 	l.run = nil
 	p.pace.add(a.over.Sub(a.started))
 	if l.convicted != nil { // what ran came too early
@@ -143,13 +143,20 @@ func (p *partition) finish(a *attempt, d decision, again bool) (next *attempt, a
 	}
 	post, resume := p.carryOut(a, d)
 	p.leave(ran)
+	plain := d.fate == fateDone && a.ended == nil && a.circuit() == nil
+	if plain {
+		e.count(a, d)
+		p.recycle(a)
+	}
 	if again && !post {
-		next = p.take(a.over)
+		next = p.take(over)
 	} else {
 		p.dispatch()
 	}
 	p.mu.Unlock()
-	e.count(a, d)
+	if !plain {
+		e.count(a, d)
+	}
 	if resume {
 		e.steer(tp{p.topic.name, p.id})
 	}

@@ -75,6 +75,8 @@ type partition struct {
 	pace       pace
 	free       *lane // spare lanes, linked through lane.next
 	spare      *task
+	spent      *attempt  // that is over and serves again
+	unused     []attempt // made, and not used yet
 }
 
 // reach lets records of the inbox come whose place at the source has been read: nothing before them is handled again. p.mu is held.
@@ -432,7 +434,7 @@ func (p *partition) close() {
 	p.leaveGates()
 	p.ready, p.aside, p.gathers = laneQueue{}, laneQueue{}, nil
 	p.backlog = nil
-	p.table.lanes = nil
+	p.table.clear()
 	p.blocked = nil
 	p.e.bodies.give(p.bodies)
 	p.bodies = 0
@@ -456,7 +458,10 @@ func (p *partition) newTask() *task {
 }
 
 func (p *partition) freeTask(t *task) {
-	*t = task{next: p.spare}
+	t.rec, t.handler, t.alone, t.over, t.next = nil, nil, false, false, p.spare
+	if t.wait != nil {
+		t.wait = nil
+	}
 	p.spare = t
 }
 

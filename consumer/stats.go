@@ -34,7 +34,8 @@ func (s *stats) deadAll() (n int64) {
 	return n
 }
 
-// count counts an attempt's fate and tells the handler's breakers of a success. It is called without locks.
+// count counts an attempt's fate and tells the handler's breakers of a success. It is called without locks, but for a
+// success of a handler without a circuit breaker.
 func (e *engine) count(a *attempt, d decision) {
 	if c := a.circuit(); c != nil {
 		if d.fate == fateDone || d.fate == fateSkipped {

@@ -3,6 +3,7 @@ package correlation
 
 import (
 	"context"
+	"sync"
 	"unsafe"
 
 	"github.com/sordini-go/sordini/internal/uuid"
@@ -15,6 +16,22 @@ type carrier struct {
 	context.Context
 	id  string // points into buf where the id fits
 	buf [uuid.Len]byte
+}
+
+// fresh is a carrier whose id is made when somebody asks for it: most handlers of records without one neither log nor send.
+type fresh struct {
+	carrier
+	once sync.Once
+}
+
+func (f *fresh) Value(k any) any {
+	if _, ok := k.(key); ok {
+		f.once.Do(func() {
+			uuid.Append(f.buf[:0], uuid.V7())
+			f.id = unsafe.String(&f.buf[0], len(f.buf)) // nobody writes to buf from here on
+		})
+	}
+	return f.carrier.Value(k)
 }
 
 func (c *carrier) Value(k any) any {
@@ -39,13 +56,8 @@ func WithHeader(ctx context.Context, id []byte) context.Context {
 	return c
 }
 
-// WithNew returns a context with a new id, a UUIDv7.
-func WithNew(ctx context.Context) context.Context {
-	c := &carrier{Context: ctx}
-	uuid.Append(c.buf[:0], uuid.V7())
-	c.id = unsafe.String(&c.buf[0], len(c.buf))
-	return c
-}
+// WithNew returns a context with a new id, a UUIDv7 of the moment when it is asked for first.
+func WithNew(ctx context.Context) context.Context { return &fresh{carrier: carrier{Context: ctx}} }
 
 // ID returns ctx's id, "" where there is none.
 func ID(ctx context.Context) string {

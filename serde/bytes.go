@@ -10,6 +10,18 @@ import (
 // tombstone, and only Delete writes one.
 func Bytes() Serde[[]byte] { return bytesSerde{} }
 
+// BytesInPlace is Bytes without the copy: Decode gives the record's own memory. It is for handlers that read a value and let it go. A value that is kept keeps
+// the batch that it was fetched in, up to megabytes; one that is written to changes what a retry sees and a dead letter holds.
+func BytesInPlace() Serde[[]byte] { return inPlaceSerde{} }
+
+type inPlaceSerde struct{ bytesSerde }
+
+func (inPlaceSerde) Bind(Binding) (Codec[[]byte], error) { return inPlaceSerde{}, nil }
+
+func (inPlaceSerde) Decode(_ context.Context, src []byte, _ Headers) ([]byte, error) {
+	return src[:len(src):len(src)], nil // appending reallocates
+}
+
 type bytesSerde struct{}
 
 func (bytesSerde) Bind(Binding) (Codec[[]byte], error) { return bytesSerde{}, nil }

@@ -75,6 +75,24 @@ func TestBytesAreCopied(t *testing.T) {
 	}
 }
 
+func TestBytesInPlaceAreTheRecordsOwn(t *testing.T) {
+	c := bind(t, serde.BytesInPlace())
+	fetched := []byte("abcdef")
+	got, err := c.Decode(t.Context(), fetched[:3], nil)
+	if err != nil || string(got) != "abc" || &got[0] != &fetched[0] {
+		t.Errorf("decoded as %q, %v, in memory of its own", got, err)
+	}
+	if _ = append(got, 'x'); string(fetched) != "abcdef" {
+		t.Errorf("appending to the value wrote over what follows: %q", fetched)
+	}
+	if got, err := c.Decode(t.Context(), []byte{}, nil); got == nil || err != nil {
+		t.Errorf("an empty value decodes to %v, %v, want one that is not nil", got, err)
+	}
+	if out := encode(t, c, []byte("\x00\xff")); !bytes.Equal(out, []byte("\x00\xff")) {
+		t.Errorf("encoded as %x", out)
+	}
+}
+
 func TestUUIDIsText(t *testing.T) {
 	c := bind(t, serde.UUID())
 	v := [16]byte{0x01, 0x7f, 0x22, 0xe2, 0x79, 0xb0, 0x7c, 0xc3, 0x98, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f}

@@ -61,7 +61,7 @@ func handled(ctx context.Context, t task.Task) (task.Sample, error) {
 		return nil, err
 	}
 	m := task.NewMeter(t)
-	topic := sordini.Topic[[]byte]{Name: t.Topic, Key: sordini.Unkeyed[[]byte](), Value: serde.Bytes()}
+	topic := sordini.Topic[[]byte]{Name: t.Topic, Key: sordini.Unkeyed[[]byte](), Value: serde.BytesInPlace()}
 	err = consumer.Handle(g, topic, func(_ context.Context, r *consumer.Message[[]byte]) error {
 		m.Handle(r.Value)
 		return nil

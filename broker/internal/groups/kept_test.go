@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -102,6 +103,7 @@ func known(m *Manager, name string) map[string]any {
 // checkWritten compares what is written with what is known.
 func (l *offsetsLog) checkWritten(t *testing.T, cfg Config, m *Manager) {
 	t.Helper()
+	l.checkKinds(t)
 	for _, compacted := range []bool{false, true} {
 		cfg.Write = nil
 		again := l.read(t, cfg, compacted)
@@ -116,6 +118,44 @@ func (l *offsetsLog) checkWritten(t *testing.T, cfg Config, m *Manager) {
 			if _, ok := want[key]; !ok {
 				t.Fatalf("compacted %v: %s is written: %+v", compacted, key, have[key])
 			}
+		}
+	}
+}
+
+// checkKinds looks that a group is of one kind at a time, and that tombstones come in the order that Kafka's coordinator wants when it reads them.
+func (l *offsetsLog) checkKinds(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	has := make(map[string]bool)
+	count := func(prefix []byte) (n int) {
+		for key := range has {
+			if strings.HasPrefix(key, string(prefix)) {
+				n++
+			}
+		}
+		return n
+	}
+	for i, e := range l.entries {
+		if e.Value != nil {
+			has[string(e.Key)] = true
+		} else {
+			delete(has, string(e.Key))
+		}
+		switch version := int16(e.Key[1]); {
+		case version == consumerMemberKey && e.Value == nil:
+			_, id, _ := readKeptKey(e.Key, 1)
+			if has[string(keptKey(consumerCurrentKey, e.Group, id))] || has[string(keptKey(consumerTargetOfKey, e.Group, id))] {
+				t.Fatalf("entry %d: member %s goes before what it has", i, id)
+			}
+		case version == consumerEpochKey && e.Value == nil:
+			if n := count(keptKey(consumerMemberKey, e.Group)) + count(keptKey(consumerTargetOfKey, e.Group)) + count(keptKey(consumerTargetKey, e.Group)); n > 0 {
+				t.Fatalf("entry %d: the group goes before %d other records of it", i, n)
+			}
+		}
+		classic, consumer := has[string(groupKey(e.Group))], count(keptKey(consumerMemberKey, e.Group))+count(keptKey(consumerEpochKey, e.Group))
+		if classic && consumer > 0 {
+			t.Fatalf("entry %d: the group is a classic one and has %d records of the other kind", i, consumer)
 		}
 	}
 }
@@ -191,7 +231,7 @@ func TestShareMembersOutliveTheirCoordinator(t *testing.T) {
 				}
 			}
 			for num := range int32(2) {
-				m.LoadShare("g", [16]byte{1}, num, 1)
+				m.LoadShare("g", [16]byte{1}, num, c.MemberEpoch)
 			}
 			m.Loaded()
 			b.Manager = m

@@ -322,8 +322,8 @@ func (e *engine) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 	e.stats.lost.Add(int64(len(parts)))
 	e.log.Warn("partitions lost: the group went on without this member", "partitions", describe(parts))
 	for _, p := range parts {
-		p.stop()
-		e.record(p.event(history.Lost)) // no attempt starts behind it
+		p.lose()
+		e.record(p.event(history.Lost)) // no attempt and no commit starts behind it
 		p.cancel(errLost)
 	}
 	e.give(parts)

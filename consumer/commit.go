@@ -148,7 +148,7 @@ func (e *engine) snapshots(parts []*partition) []*snapshot {
 	for _, p := range parts {
 		p.mu.Lock()
 		p.told = false
-		if p.version == p.acked && !p.pends() {
+		if p.lost || p.version == p.acked && !p.pends() {
 			p.mu.Unlock()
 			continue
 		}
@@ -193,6 +193,10 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation, req.InstanceID = e.g.name, m.id, m.generation, e.g.cfg.instanceID()
 	find := map[tp]*snapshot{}
+	snaps = slices.DeleteFunc(snaps, func(s *snapshot) bool { return !s.begin("") })
+	if len(snaps) == 0 {
+		return nil, false
+	}
 	for _, s := range snaps {
 		at := s.place()
 		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != at.topic {
@@ -206,7 +210,6 @@ func (e *engine) send(ctx context.Context, m membership, snaps []*snapshot) (err
 		t.Partitions = append(t.Partitions, part)
 		find[at] = s
 		s.err = errNoAnswer
-		e.record(s.event(history.CommitStart))
 	}
 	resp, failed := req.RequestWith(ctx, e.cl)
 	if failed != nil {
@@ -295,6 +298,17 @@ func passes(err error) bool {
 		}
 	}
 	return false
+}
+
+// begin says that the snapshot is about to be sent. It reports false where the partition was lost meanwhile: its next owner may have begun.
+func (s *snapshot) begin(tx string) bool {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	if s.p.lost {
+		return false
+	}
+	s.p.e.record(func() history.Event { ev := s.event(history.CommitStart)(); ev.Tx = tx; return ev })
+	return true
 }
 
 func (s *snapshot) event(k history.Kind) func() history.Event {

@@ -21,9 +21,17 @@ func (e *engine) record(make func() history.Event) {
 	if e.g.cfg.recorder == nil {
 		return
 	}
-	ev := make()
-	ev.Group, ev.Member = e.g.name, e.member
-	e.g.cfg.recorder.Record(ev)
+	e.recordAll(make())
+}
+
+// recordAll records events that nothing may come between.
+func (e *engine) recordAll(events ...history.Event) {
+	for i := range events {
+		events[i].Group, events[i].Member = e.g.name, e.member
+	}
+	if len(events) > 0 {
+		e.g.cfg.recorder.Record(events...)
+	}
 }
 
 // causeOf is the history's word for why a context was cancelled.

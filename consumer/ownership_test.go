@@ -238,9 +238,9 @@ func TestG5RebalanceStormLosesNothing(t *testing.T) {
 // slowAtLost is a history whose writer takes its time at one kind of event.
 type slowAtLost struct{ *history.Log }
 
-func (s slowAtLost) Record(e history.Event) {
-	s.Log.Record(e)
-	if e.Kind == history.Lost {
+func (s slowAtLost) Record(events ...history.Event) {
+	s.Log.Record(events...)
+	if events[0].Kind == history.Lost {
 		time.Sleep(time.Second)
 	}
 }

@@ -56,6 +56,7 @@ type partition struct {
 	records    int // in flight
 	size       int64
 	stopping   bool    // nothing is dispatched any more
+	lost       bool    // nor committed: another member may own it already
 	target     *target // where its position is being moved, nil for nowhere
 	crash      crashWatch
 	hold       hold // nothing is dispatched while there is a reason
@@ -401,6 +402,19 @@ func (p *partition) stop() <-chan struct{} {
 		return done
 	}
 	return p.quiet
+}
+
+// lose ends dispatching, and commits: another member may own the partition already.
+func (p *partition) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopping, p.lost = true, true
+}
+
+func (p *partition) isLost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
 }
 
 // cancel cancels the contexts of what runs.

@@ -170,25 +170,23 @@ func (p *partition) convict(l *lane) (*attempt, decision) {
 }
 
 // events are what a history has of a staged record in the transaction of that name.
-func (s *staged) events(e *engine, name string) {
+func (s *staged) events(name string) (all []history.Event) {
 	if s.letter != nil {
-		return // told when the dead letter is there
+		return nil // told when the dead letter is there
 	}
 	r := s.t.rec
 	for _, o := range s.outs {
-		e.record(func() history.Event {
-			return history.Event{
-				Kind: history.Output, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Tx: name, ID: OutputID(o.Record),
-				To: &history.Place{Topic: o.Record.Topic, Partition: o.Record.Partition, Offset: -1},
-			}
+		all = append(all, history.Event{
+			Kind: history.Output, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Tx: name, ID: OutputID(o.Record),
+			To: &history.Place{Topic: o.Record.Topic, Partition: o.Record.Partition, Offset: -1},
 		})
 	}
-	e.record(s.a.event(history.Ended, func(ev *history.Event) {
+	return append(all, s.a.event(history.Ended, func(ev *history.Event) {
 		ev.Outcome, ev.Tx = history.Handled, name
 		if s.skipped {
 			ev.Outcome = history.Skipped
 		}
-	}))
+	})())
 }
 
 // OutputID is how a history knows an output: by its value.

@@ -38,6 +38,7 @@ type transactions struct {
 	bytes  int64
 	number int // of the transaction that collects, for histories
 	torn   bool
+	untold []history.Event // for the history
 }
 
 // inDoubt is a transaction whose end is not known.
@@ -77,7 +78,7 @@ func (x *transactions) add(s *staged) {
 	x.queue = append(x.queue, s)
 	x.bytes += s.bytes
 	if s.unnamed = x.torn; !x.torn && x.e.observed {
-		s.events(x.e, x.name())
+		x.e.recordAll(s.events(x.name())...)
 	}
 	if len(x.queue) == 1 {
 		x.e.commitSoon()
@@ -106,6 +107,7 @@ func (x *transactions) addLetter(p *partition, l *lane) {
 func (x *transactions) form() (batch []*staged, name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	defer x.tell()
 	x.sweep()
 	n := len(x.queue)
 	if i := slices.IndexFunc(x.queue, func(s *staged) bool { return s.alone }); i >= 0 {
@@ -149,8 +151,7 @@ func (x *transactions) tear() {
 	if !x.e.observed {
 		return
 	}
-	name := x.name()
-	x.e.record(func() history.Event { return history.Event{Kind: history.TxAbort, Tx: name} })
+	x.untold = append(x.untold, history.Event{Kind: history.TxAbort, Tx: x.name()})
 	x.number++
 	for _, s := range x.queue {
 		s.unnamed = true
@@ -166,9 +167,16 @@ func (x *transactions) mend() {
 	for _, s := range x.queue {
 		if s.unnamed {
 			s.unnamed = false
-			s.events(x.e, x.name())
+			x.untold = append(x.untold, s.events(x.name())...)
 		}
 	}
+}
+
+// tell records what tear and mend have to say, in one piece: between the end of one transaction and the names in the next, what is staged would be in none, and
+// what starts behind it in its lane too early. x.mu is held.
+func (x *transactions) tell() {
+	x.e.recordAll(x.untold...)
+	x.untold = nil
 }
 
 // drop forgets what is staged of partitions that are given up.
@@ -179,6 +187,7 @@ func (x *transactions) drop(parts []*partition) {
 		p.dropped = true
 	}
 	x.sweep()
+	x.tell()
 }
 
 // dropped reports whether a partition of the batch was given up.
@@ -326,6 +335,11 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 		s.p.mu.Unlock()
 	}
 	snaps := x.e.snapshots(parts)
+	for _, s := range batch { // what is lost has no snapshot
+		if s.p.isLost() {
+			return nil, fmt.Errorf("commit %s[%d]: %w", s.p.topic.name, s.p.id, errLost)
+		}
+	}
 	offsets := make([]*txn.Offset, len(snaps))
 	for i, s := range snaps {
 		if s.cut {
@@ -334,7 +348,9 @@ func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*pa
 		offsets[i] = &txn.Offset{
 			Topic: s.place().topic, TopicID: s.topicID(), Partition: s.place().partition, Offset: s.offset, LeaderEpoch: s.epoch, Metadata: s.text,
 		}
-		x.e.record(func() history.Event { ev := s.event(history.CommitStart)(); ev.Tx = name; return ev })
+		if !s.begin(name) {
+			return nil, fmt.Errorf("commit %s: %w", s.place(), errLost)
+		}
 	}
 	err := x.client.Offsets(ctx, txn.Group{Name: x.e.g.name, Member: m.id, Instance: x.e.g.cfg.instanceID(), Generation: m.generation}, offsets)
 	now := time.Now()
@@ -428,13 +444,19 @@ func (x *transactions) committed(batch []*staged, snaps []*snapshot, name string
 // again puts the records of a transaction that is not committed back, before what was staged since. Those in guilty are not: their outputs are refused.
 func (x *transactions) again(batch []*staged, name string, guilty map[*staged]error) {
 	x.mu.Lock()
-	x.e.record(func() history.Event { return history.Event{Kind: history.TxAbort, Tx: name} })
+	if x.e.observed {
+		x.untold = append(x.untold, history.Event{Kind: history.TxAbort, Tx: name})
+	}
 	x.tear()
 	x.queue = append(slices.Clone(batch), x.queue...)
 	for _, s := range batch {
 		s.unnamed = true
 		x.bytes += s.bytes
 	}
+	if len(guilty) == 0 {
+		x.mend()
+	}
+	x.tell()
 	x.mu.Unlock()
 	for _, s := range batch {
 		s.p.mu.Lock()
@@ -449,6 +471,7 @@ func (x *transactions) again(batch []*staged, name string, guilty map[*staged]er
 	x.mu.Lock()
 	x.mend()
 	x.sweep()
+	x.tell()
 	x.mu.Unlock()
 }
 

@@ -40,14 +40,18 @@ type recorder struct {
 	gone chan struct{} // closed with its death
 }
 
-func (r *recorder) Record(e history.Event) {
+func (r *recorder) Record(events ...history.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.dead {
 		return
 	}
-	e.Member = r.name
-	r.log.Record(outputID(e))
+	named := make([]history.Event, len(events))
+	for i, e := range events {
+		e.Member = r.name
+		named[i] = outputID(e)
+	}
+	r.log.Record(named...)
 }
 
 // errDead is what handlers of a dead member return; nobody hears it.

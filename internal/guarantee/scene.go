@@ -88,9 +88,9 @@ func (sc *scene) stream() {
 // recorders take the same events.
 type recorders []history.Recorder
 
-func (rs recorders) Record(e history.Event) {
+func (rs recorders) Record(events ...history.Event) {
 	for _, r := range rs {
-		r.Record(e)
+		r.Record(events...)
 	}
 }
 

@@ -78,10 +78,17 @@ func (t *tally) group(name string) *groupTally {
 	return g
 }
 
-// Record takes an event; the log calls it in order.
-func (t *tally) Record(e history.Event) {
+// Record takes events; the log calls it in order.
+func (t *tally) Record(events ...history.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, e := range events {
+		t.add(e)
+	}
+}
+
+// add takes one. t.mu is held.
+func (t *tally) add(e history.Event) {
 	partition := place{e.Topic, e.Partition, 0}
 	switch e.Kind {
 	case history.Accepted:

@@ -75,11 +75,13 @@ func NewChecker(opts Options) *Checker {
 	return c
 }
 
-// Record judges one event. Events without a Seq are numbered as they come. What comes after Report is ignored.
-func (c *Checker) Record(e Event) {
+// Record judges events. Those without a Seq are numbered as they come. What comes after Report is ignored.
+func (c *Checker) Record(events ...Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(&e)
+	for i := range events {
+		c.add(&events[i])
+	}
 }
 
 // Report judges what only the whole history shows (losses, the order of first successes, duplicates, dead letters byte for byte, transactions) and

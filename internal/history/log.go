@@ -10,7 +10,8 @@ import (
 
 // A Recorder takes events as they happen. Record must be safe for concurrent use and must not block for long: it is called on the path of a record.
 type Recorder interface {
-	Record(Event)
+	// Record takes events that nothing may come between.
+	Record(...Event)
 }
 
 // Discard records nothing.
@@ -18,7 +19,7 @@ var Discard Recorder = discard{}
 
 type discard struct{}
 
-func (discard) Record(Event) {}
+func (discard) Record(...Event) {}
 
 // A Log is a Recorder that gives every event its place in one total order and keeps it: in memory, as JSON lines, in a checker, or in several of them.
 // The zero Log is ready and keeps events in memory. All methods are safe for concurrent use.
@@ -39,10 +40,16 @@ type Log struct {
 	err    error
 }
 
-// Record gives the event its Seq (and At, when that is zero) and keeps it. Times never go back: an event that was recorded later is not earlier.
-func (l *Log) Record(e Event) {
+// Record gives each event its Seq (and At, when that is zero) and keeps it. Times never go back: an event that was recorded later is not earlier.
+func (l *Log) Record(events ...Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, e := range events {
+		l.add(e)
+	}
+}
+
+func (l *Log) add(e Event) {
 	l.seq++
 	e.Seq = l.seq
 	if e.At.IsZero() {

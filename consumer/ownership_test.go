@@ -283,3 +283,38 @@ func TestG5NothingStartsBehindALoss(t *testing.T) {
 		}
 	})
 }
+
+// TestG5NothingEndsOrIsCommittedBehindALoss: the broker knows the member all the while, and would take what it commits.
+func TestG5NothingEndsOrIsCommittedBehindALoss(t *testing.T) {
+	for kind, register := range eachKind {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.whole = true
+				putAcross(w, 2000, 1)
+				got := newSeen(t)
+				g, err := consumer.New(w.sdk(), "g", consumer.Observe(slowAtLost{w.history}), consumer.Concurrency(10), consumer.CommitInterval(20*time.Millisecond))
+				if err == nil {
+					err = register(g, orders, func(_ context.Context, m *consumer.Message[string]) error {
+						time.Sleep(100 * time.Millisecond)
+						got.add(m.Value)
+						return nil
+					})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := start(t, g)
+				for i := range 3 {
+					got.wait((i + 1) * 200)
+					fault := w.Inject(broker.Fault{API: broker.APIHeartbeat, Count: 1, Fail: kerr.UnknownMemberID.Code})
+					if err := fault.Wait(t.Context(), 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				waitFor(t, "all is committed", func() bool { return w.committed() == 2000 })
+				r.cleanly()
+			})
+		})
+	}
+}

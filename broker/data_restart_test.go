@@ -75,10 +75,15 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// here is where clusters listen that are started again: on a network of their own, so that nobody takes their ports meanwhile.
+func here(cfg broker.Config) broker.Config {
+	cfg.Network, cfg.Listen = broker.NewNetwork(), "127.0.0.1:9092"
+	return cfg
+}
+
 // restarts ends a cluster, as it is told, and starts one at its addresses on what it has left on its disk.
 func restarts(t *testing.T, cluster *broker.Cluster, cfg broker.Config, disk *crashfs.FS, killed bool) (*broker.Cluster, *crashfs.FS) {
 	t.Helper()
-	cfg.Listen = cluster.Addrs()[0]
 	left := disk
 	if killed {
 		left = disk.Crash(disk.Ops(), crashfs.Nothing, 0)
@@ -106,9 +111,9 @@ func TestMembersDoNotNoticeThatTheirBrokerWasStartedAgain(t *testing.T) {
 		for _, killed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/killed=%v", name, killed), func(t *testing.T) {
 				t.Parallel()
-				cfg := broker.Config{Topics: []broker.Topic{{Name: "orders", Partitions: 2}}, Properties: map[string]string{"offsets.topic.num.partitions": "2",
+				cfg := here(broker.Config{Topics: []broker.Topic{{Name: "orders", Partitions: 2}}, Properties: map[string]string{"offsets.topic.num.partitions": "2",
 					"share.coordinator.state.topic.num.partitions": "2", "group.consumer.heartbeat.interval.ms": "50", "group.share.heartbeat.interval.ms": "50",
-					"group.consumer.min.heartbeat.interval.ms": "50", "group.share.min.heartbeat.interval.ms": "50"}}
+					"group.consumer.min.heartbeat.interval.ms": "50", "group.share.min.heartbeat.interval.ms": "50"}})
 				disk := crashfs.New()
 				cluster := startOn(t, cfg, disk)
 				if with.kind == "share" {
@@ -165,10 +170,10 @@ func TestMembersDoNotNoticeThatTheirBrokerWasStartedAgain(t *testing.T) {
 func TestSchemasAndTheirIDsSurviveARestart(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		for _, brokers := range []int{1, 3} {
-			cfg := broker.Config{Brokers: brokers, Registry: &broker.Registry{}}
+			cfg := here(broker.Config{Brokers: brokers, Registry: &broker.Registry{}})
 			disk := crashfs.New()
 			cluster := startOn(t, cfg, disk)
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: cluster.Dial}}
 			ask := func(method, path, body string) string {
 				t.Helper()
 				return askRegistry(t, client, method, cluster.RegistryURL()+path, body)
@@ -202,9 +207,9 @@ func TestSchemasAndTheirIDsSurviveARestart(t *testing.T) {
 }
 
 func TestTokensLogInAfterARestart(t *testing.T) {
-	cfg := broker.Config{Topics: []broker.Topic{{Name: "orders"}}, Properties: map[string]string{"delegation.token.secret.key": "k3y"},
+	cfg := here(broker.Config{Topics: []broker.Topic{{Name: "orders"}}, Properties: map[string]string{"delegation.token.secret.key": "k3y"},
 		SASL:       &broker.SASL{Users: []broker.User{broker.NewUser("root", "root-secret"), broker.NewUser("alice", "alice-secret"), broker.NewUser("bob", "bob-secret")}},
-		Authorizer: &broker.Authorizer{SuperUsers: []string{"User:root"}}}
+		Authorizer: &broker.Authorizer{SuperUsers: []string{"User:root"}}})
 	disk := crashfs.New()
 	cluster := startOn(t, cfg, disk)
 	root := dial(t, cluster, 1).login("root")

@@ -1,9 +1,12 @@
 package brokertest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/sordini-go/sordini/broker"
 )
@@ -31,11 +34,17 @@ func (c *Cluster) Restart() {
 		c.t.Fatalf("brokertest: restart: %v", err)
 	}
 	again, err := broker.Start(c.cfg)
+	for end := time.Now().Add(portsWithin); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		again, err = broker.Start(c.cfg)
+	}
 	if err != nil {
 		c.t.Fatalf("brokertest: restart: %v", err)
 	}
 	c.Cluster = again
 }
+
+// portsWithin is for how long a connection of somebody may have a port that was the cluster's.
+const portsWithin = 10 * time.Second
 
 // settle makes addresses known before the start that have to be the same after another one.
 func (s *settings) settle() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -39,6 +40,23 @@ func TestWhatAHandlerKeepsIsNotUsedAgain(t *testing.T) {
 		if a := x.ctx.Value(attemptKey{}); a != nil {
 			t.Fatalf("the context of record %d still has an attempt, which may be another's", i)
 		}
+	}
+}
+
+// What was noted of an attempt does not stick to the next one that it serves as: a handler's timeout would never be noticed again.
+func TestAnAttemptServesAgainAsNew(t *testing.T) {
+	p := withRecords(t, 3, func(i int) string { return fmt.Sprint(i) })
+	p.topic.all.chain = nil // as without middleware
+	first := p.running[0]
+	first.overdue = true
+	p.leave(first)
+	p.recycle(first)
+	second := p.take(time.Now())
+	if second != first {
+		t.Fatal("the attempt does not serve again")
+	}
+	if second.overdue || second.zombie || second.ended != nil || second.undone != nil || second.src.Offset != 8 || second.of != second {
+		t.Errorf("it is %+v", second)
 	}
 }
 

@@ -196,10 +196,11 @@ func TestG3FenceGrowsWhereOnlyTheInboxHasWork(t *testing.T) {
 				w := newWorld(t, 1)
 				w.whole = true
 				w.put("a=1")
-				got := newSeen(t)
+				got, tried := newSeen(t), newSeen(t)
 				var fences []int64
 				handle := func(_ context.Context, m *consumer.Message[string]) error {
 					fences = append(fences, m.Fence)
+					tried.add(m.Value)
 					if m.Attempt < 4 {
 						return errBoom
 					}
@@ -208,7 +209,7 @@ func TestG3FenceGrowsWhereOnlyTheInboxHasWork(t *testing.T) {
 				}
 				for i, p := range []int{0, 0, 0, 1} {
 					r := start(t, w.group(handle, append(once(time.Hour, time.Hour, time.Hour), consumer.Protocol(pair[p]))...))
-					waitFor(t, "the record was tried again", func() bool { return len(fences) == i+1 })
+					tried.wait(i + 1)
 					r.cleanly()
 				}
 				got.wait(1)

@@ -43,6 +43,7 @@ func (m *Manager) joinGroup(c call, client Client, req *kmsg.JoinGroupRequest) {
 			return
 		}
 		g.consumer.close()
+		m.takesBack(g, &g.consumer.kept)
 		g.consumer, g.classic = nil, newClassic(m, g)
 		m.watch(g)
 	}

@@ -46,6 +46,7 @@ func (l *offsetsLog) read(t *testing.T, cfg Config, compacted bool) *Manager {
 		}
 	}
 	m.Loaded()
+	m.Changed() // as the cluster does before the first request
 	return m
 }
 
@@ -208,6 +209,36 @@ func TestMembersOutliveTheirCoordinator(t *testing.T) {
 		b.restart(cfg, log, true)
 		if all := b.Groups(); len(all) > 0 {
 			t.Errorf("there are %v", all)
+		}
+	})
+}
+
+// TestAnEmptyGroupGoesOverToTheOtherProtocolWithAllThatIsWritten: Kafka's coordinator, and this one, would take what is left of the old kind for the group.
+func TestAnEmptyGroupGoesOverToTheOtherProtocolWithAllThatIsWritten(t *testing.T) {
+	topics := newTopics(Topic{"orders", [16]byte{1}, 4})
+	log := new(offsetsLog)
+	cfg := Config{Topics: topics.list, Members: true, Write: log.write}
+	inBubble(t, cfg, func(b *bench) {
+		beat := func(epoch int32) {
+			req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+			req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", "a", epoch
+			if epoch == 0 {
+				req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.Topics = 60_000, []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+			}
+			wantCode(t, "heartbeat", got[*kmsg.ConsumerGroupHeartbeatResponse](b.send(req)).ErrorCode, nil)
+		}
+		beat(0)
+		beat(-1)
+		j := b.joiner("g")
+		first := got[*kmsg.JoinGroupResponse](b.send(j.joinRequest()))
+		wantCode(t, "join", first.ErrorCode, kerr.MemberIDRequired)
+		j.id = first.MemberID
+		b.send(j.joinRequest())
+		time.Sleep(10 * time.Second) // the group's first rebalance waits for others
+		log.checkWritten(t, cfg, b.Manager)
+		b.restart(cfg, log, true)
+		if info, ok := b.Group("g"); ok && info.Type != "classic" {
+			t.Errorf("after a restart the group is %+v", info)
 		}
 	})
 }

@@ -31,13 +31,14 @@ func (l *offsetsLog) write(entries []Entry) {
 func (l *offsetsLog) read(t *testing.T, cfg Config, compacted bool) *Manager {
 	t.Helper()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	entries := slices.Clone(l.entries)
+	l.mu.Unlock()
 	last := make(map[string]int)
-	for i, e := range l.entries {
+	for i, e := range entries {
 		last[string(e.Key)] = i
 	}
 	m := New(cfg)
-	for i, e := range l.entries {
+	for i, e := range entries {
 		if compacted && (last[string(e.Key)] != i || e.Value == nil) {
 			continue
 		}

@@ -129,7 +129,8 @@ func (p *partition) started(s *snapshot) {
 	if s.counted {
 		p.hold &^= holdStart
 	}
-	if c.permit != nil && s.note.OK && (readPlace{s.log, s.note.Offset}) == c.at {
+	// A suspect is in commits that were made before it had the permit, too, with a crash less: who reads those does not count what happens now.
+	if c.permit != nil && s.note.OK && (readPlace{s.log, s.note.Offset}) == c.at && s.note == c.note(s.log, s.note.Offset) {
 		c.noted = true
 	}
 	p.dispatch()

@@ -95,6 +95,23 @@ func allow(t *testing.T, admin *kgo.Client, users ...string) {
 			t.Fatal(err)
 		}
 	}
+	all := kmsg.NewPtrDescribeACLsRequest() // the controller has them; the broker hears of them later
+	all.ResourceType, all.ResourcePatternType = kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeAny
+	all.Operation, all.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+	for {
+		known, err := all.RequestWith(t.Context(), admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(known.Resources) >= len(users) {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the broker does not hear of the ACLs")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // TestMechanisms starts one broker that wants TLS with client certificates and SASL, and lets the SDK at it in every way.

@@ -387,10 +387,9 @@ func all(waits []<-chan struct{}, limit <-chan time.Time, hurry <-chan struct{})
 }
 
 func describe(parts []*partition) string {
-	s := make([]string, len(parts))
+	at := make([]tp, len(parts))
 	for i, p := range parts {
-		s[i] = tp{p.topic.name, p.id}.String()
+		at[i] = tp{p.topic.name, p.id}
 	}
-	slices.Sort(s)
-	return list(s)
+	return list(namesOf(at))
 }

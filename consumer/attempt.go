@@ -95,8 +95,7 @@ func (p *partition) newAttempt() *attempt {
 }
 
 // recycle lets an attempt that succeeded serve again, where nobody else can have it: middleware may still be on its way with one, and transactions, batches and
-// circuit breakers keep theirs. What newAttempt, take and run do
-// not write is as in a new one. p.mu is held.
+// circuit breakers keep theirs. What newAttempt, take and run do not write is as in a new one. p.mu is held.
 func (p *partition) recycle(a *attempt) {
 	h := a.h
 	if h == nil || h.chain != nil || h.transactional || h.batch != nil || h.circuit != nil {

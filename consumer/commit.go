@@ -39,9 +39,8 @@ type snapshot struct {
 
 // commitLoop commits what has changed, an interval after it changed first, until stop is closed. While nothing changes it sleeps.
 func (e *engine) commitLoop(stop <-chan struct{}) {
-	running, cancel := context.WithCancel(context.Background())
+	running, cancel := until(stop) // a commit that hangs does not delay the last one
 	defer cancel()
-	go func() { <-stop; cancel() }() // a commit that hangs does not delay the last one
 	pause := time.NewTimer(0)
 	<-pause.C
 	defer pause.Stop()

@@ -221,6 +221,19 @@ func undrained(timeout time.Duration, cut, still []string, parked int) error {
 	return fmt.Errorf("%w: %s; these records are handled again after the next start", ErrUndrained, text)
 }
 
+// until returns a context that ends when stop is closed, or with its cancel, which must be called.
+func until(stop <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 // list joins the first few of many.
 func list(s []string) string {
 	const most = 5

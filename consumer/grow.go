@@ -12,15 +12,8 @@ import (
 // growLoop sees to it that companions follow their source when that gets more partitions. Until they have, the new partitions are not dispatched: a dead letter
 // keeps its partition, and one that has none could not be written.
 func (e *engine) growLoop(stop <-chan struct{}) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := until(stop)
 	defer cancel()
-	go func() {
-		select {
-		case <-stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	for {
 		select {
 		case <-stop:

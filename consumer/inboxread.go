@@ -62,9 +62,8 @@ func (r *inboxReader) tell(do func()) {
 
 // run polls until stop is closed.
 func (r *inboxReader) run(stop <-chan struct{}) {
-	base, cancel := context.WithCancel(context.Background())
+	base, cancel := until(stop)
 	defer cancel()
-	go func() { <-stop; cancel() }()
 	for base.Err() == nil {
 		r.mu.Lock()
 		todo := r.todo
@@ -131,9 +130,8 @@ func (p *partition) catchUp(x *inboxLog) {
 
 // open finds out where to read the inboxes of new ownerships from, until stop is closed.
 func (r *inboxReader) open(stop <-chan struct{}) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := until(stop)
 	defer cancel()
-	go func() { <-stop; cancel() }()
 	for {
 		select {
 		case <-stop:

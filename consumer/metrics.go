@@ -221,6 +221,8 @@ func (p *partition) oldest(now time.Time) time.Duration {
 
 // lagLoop asks for the ends of logs that are not being fetched: fetches tell them for all others.
 func (e *engine) lagLoop(stop <-chan struct{}) {
+	running, stopped := until(stop)
+	defer stopped()
 	tick := time.NewTicker(lagInterval)
 	defer tick.Stop()
 	for {
@@ -241,14 +243,7 @@ func (e *engine) lagLoop(stop <-chan struct{}) {
 		if len(ask) == 0 {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), lagInterval)
-		go func() {
-			select {
-			case <-stop:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		ctx, cancel := context.WithTimeout(running, lagInterval)
 		ends, err := admin.ListOffsets(ctx, e.side, true, admin.Latest, ask)
 		cancel()
 		if err != nil {

@@ -326,18 +326,24 @@ func (x *transactions) leave() {
 func (x *transactions) offsets(ctx context.Context, batch []*staged, parts []*partition, name string) ([]*snapshot, error) {
 	parts = slices.Clone(parts)
 	m := x.e.membership()
+	var own []*partition
 	for _, s := range batch {
-		if !slices.Contains(parts, s.p) {
-			parts = append(parts, s.p)
+		if !slices.Contains(own, s.p) {
+			own = append(own, s.p)
 		}
 		s.p.mu.Lock()
 		s.p.pend(s.t, true)
 		s.p.mu.Unlock()
 	}
+	for _, p := range own {
+		if !slices.Contains(parts, p) {
+			parts = append(parts, p)
+		}
+	}
 	snaps := x.e.snapshots(parts)
-	for _, s := range batch { // what is lost has no snapshot
-		if s.p.isLost() {
-			return nil, fmt.Errorf("commit %s[%d]: %w", s.p.topic.name, s.p.id, errLost)
+	for _, p := range own { // what is lost has no snapshot
+		if p.isLost() {
+			return nil, fmt.Errorf("commit %s[%d]: %w", p.topic.name, p.id, errLost)
 		}
 	}
 	offsets := make([]*txn.Offset, len(snaps))

@@ -26,15 +26,8 @@ const (
 
 // unreadLoop looks for partitions that nobody reads, and lets the group share them out again.
 func (e *engine) unreadLoop(stop <-chan struct{}) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := until(stop)
 	defer cancel()
-	go func() {
-		select {
-		case <-stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	found, was := 0, membership{}
 	for wait := unreadAgain; ; {
 		select {

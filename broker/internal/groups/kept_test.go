@@ -162,45 +162,47 @@ func (l *offsetsLog) checkKinds(t *testing.T) {
 	}
 }
 
+// memberBeat is a heartbeat of a member of group g that reads orders, unless it is changed. Epoch 0 joins.
+func (b *bench) memberBeat(id string, epoch int32, change func(*kmsg.ConsumerGroupHeartbeatRequest)) *kmsg.ConsumerGroupHeartbeatResponse {
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", id, epoch
+	if epoch == 0 {
+		req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.Topics = 60_000, []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	}
+	if change != nil {
+		change(req)
+	}
+	return got[*kmsg.ConsumerGroupHeartbeatResponse](b.send(req))
+}
+
 func TestMembersOutliveTheirCoordinator(t *testing.T) {
 	topics := newTopics(Topic{"orders", [16]byte{1}, 4}, Topic{"payments", [16]byte{2}, 2})
 	log := new(offsetsLog)
 	cfg := Config{Topics: topics.list, Members: true, Write: log.write}
 	inBubble(t, cfg, func(b *bench) {
-		beat := func(id string, epoch int32, change func(*kmsg.ConsumerGroupHeartbeatRequest)) *kmsg.ConsumerGroupHeartbeatResponse {
-			req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-			req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", id, epoch
-			if epoch == 0 {
-				req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.Topics = 60_000, []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
-			}
-			if change != nil {
-				change(req)
-			}
-			return got[*kmsg.ConsumerGroupHeartbeatResponse](b.send(req))
-		}
-		first := beat("a", 0, func(req *kmsg.ConsumerGroupHeartbeatRequest) { req.InstanceID = kmsg.StringPtr("desk") })
+		first := b.memberBeat("a", 0, func(req *kmsg.ConsumerGroupHeartbeatRequest) { req.InstanceID = kmsg.StringPtr("desk") })
 		wantCode(t, "join", first.ErrorCode, nil)
 		b.restart(cfg, log, true)
 		static := func(req *kmsg.ConsumerGroupHeartbeatRequest) { req.InstanceID = kmsg.StringPtr("desk") }
-		again := beat("a", first.MemberEpoch, static)
+		again := b.memberBeat("a", first.MemberEpoch, static)
 		wantCode(t, "heartbeat after a restart", again.ErrorCode, nil)
 		if again.MemberEpoch != first.MemberEpoch || again.Assignment != nil {
 			t.Errorf("the member is in epoch %d after %d, and is assigned %+v", again.MemberEpoch, first.MemberEpoch, again.Assignment)
 		}
-		regex := beat("b", 0, func(req *kmsg.ConsumerGroupHeartbeatRequest) {
+		regex := b.memberBeat("b", 0, func(req *kmsg.ConsumerGroupHeartbeatRequest) {
 			req.SubscribedTopicNames, req.SubscribedTopicRegex = nil, kmsg.StringPtr("pay.*")
 		})
 		time.Sleep(time.Millisecond) // until the expression is resolved
-		regex = beat("b", regex.MemberEpoch, nil)
+		regex = b.memberBeat("b", regex.MemberEpoch, nil)
 		log.checkWritten(t, cfg, b.Manager)
 		topics.grow(1)
 		b.restart(cfg, log, false)
-		if grown := beat("b", regex.MemberEpoch, nil); grown.MemberEpoch <= regex.MemberEpoch || len(grown.Assignment.Topics) != 1 || len(grown.Assignment.Topics[0].Partitions) != 3 {
+		if grown := b.memberBeat("b", regex.MemberEpoch, nil); grown.MemberEpoch <= regex.MemberEpoch || len(grown.Assignment.Topics) != 1 || len(grown.Assignment.Topics[0].Partitions) != 3 {
 			t.Errorf("of a topic that grew while there was no coordinator is assigned %+v", grown)
 		}
-		beat("b", -1, nil)
+		b.memberBeat("b", -1, nil)
 		b.restart(cfg, log, true)
-		wantCode(t, "heartbeat of one who has left", beat("b", 3, nil).ErrorCode, kerr.UnknownMemberID)
+		wantCode(t, "heartbeat of one who has left", b.memberBeat("b", 3, nil).ErrorCode, kerr.UnknownMemberID)
 		time.Sleep(45 * time.Second) // nobody has been heard of since the restart
 		b.wantState("g", Empty)
 		log.checkWritten(t, cfg, b.Manager)
@@ -220,16 +222,8 @@ func TestAnEmptyGroupGoesOverToTheOtherProtocolWithAllThatIsWritten(t *testing.T
 	log := new(offsetsLog)
 	cfg := Config{Topics: topics.list, Members: true, Write: log.write}
 	inBubble(t, cfg, func(b *bench) {
-		beat := func(epoch int32) {
-			req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-			req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", "a", epoch
-			if epoch == 0 {
-				req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.Topics = 60_000, []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
-			}
-			wantCode(t, "heartbeat", got[*kmsg.ConsumerGroupHeartbeatResponse](b.send(req)).ErrorCode, nil)
-		}
-		beat(0)
-		beat(-1)
+		wantCode(t, "join", b.memberBeat("a", 0, nil).ErrorCode, nil)
+		wantCode(t, "leave", b.memberBeat("a", -1, nil).ErrorCode, nil)
 		j := b.joiner("g")
 		first := got[*kmsg.JoinGroupResponse](b.send(j.joinRequest()))
 		wantCode(t, "join", first.ErrorCode, kerr.MemberIDRequired)

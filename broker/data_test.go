@@ -16,6 +16,7 @@ import (
 
 	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/broker/internal/files/crashfs"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 const dataDir = "/data"
@@ -83,18 +84,18 @@ func inhabit(ctx context.Context, t *testing.T, cluster *broker.Cluster) {
 		t.Fatal(err)
 	}
 	for i, commit := range []bool{true, false, true} {
-		txn := txnClient(t, cluster, kgo.TransactionalID(fmt.Sprint("tx-", i)), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		if err := txn.BeginTransaction(); err != nil {
+		tx := txnClient(t, cluster, kgo.TransactionalID(fmt.Sprint("tx-", i)), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err := tx.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		if err := txn.ProduceSync(ctx, &kgo.Record{Topic: "payments", Partition: 1, Value: fmt.Append(nil, "txn ", i)}).FirstErr(); err != nil {
+		if err := tx.ProduceSync(ctx, &kgo.Record{Topic: "payments", Partition: 1, Value: fmt.Append(nil, "txn ", i)}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		publish(txn)
+		txn.AwaitPartitions(tx, "payments")
 		if i == 2 {
 			break // this one stays open
 		}
-		if err := txn.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
+		if err := tx.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -274,24 +275,18 @@ func TestEverythingSurvivesTheEndOfTheProcess(t *testing.T) {
 	}
 }
 
-// publish waits until a client ends a transaction with what it has sent to payments: franz-go 1.22.2 produces before it publishes a topic's partitions, and aborts
-// what ends in between. A record that can not be produced waits for that.
-func publish(txn *kgo.Client) {
-	txn.Produce(context.Background(), &kgo.Record{Topic: "payments", Partition: -1}, nil)
-}
-
 // inhabitedAgain goes on with a cluster that has come back.
 func inhabitedAgain(ctx context.Context, t *testing.T, cluster *broker.Cluster) {
 	t.Helper()
-	txn := txnClient(t, cluster, kgo.TransactionalID("tx-2"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err := txn.BeginTransaction(); err != nil {
+	tx := txnClient(t, cluster, kgo.TransactionalID("tx-2"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := tx.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if err := txn.ProduceSync(ctx, &kgo.Record{Topic: "payments", Partition: 1, Value: []byte("again")}).FirstErr(); err != nil {
+	if err := tx.ProduceSync(ctx, &kgo.Record{Topic: "payments", Partition: 1, Value: []byte("again")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	publish(txn)
-	if err := txn.EndTransaction(ctx, kgo.TryCommit); err != nil {
+	txn.AwaitPartitions(tx, "payments")
+	if err := tx.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		t.Fatal(err)
 	}
 	if err := cluster.WaitTransaction(ctx, "tx-2", broker.TransactionCompleteCommit); err != nil {

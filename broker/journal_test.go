@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 // What is expected is what Apache Kafka 4.3.1 wrote for the same clients.
@@ -104,7 +105,8 @@ func TestTransactionsAreWrittenDownAsKafkaDoes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	s, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(cluster.Addrs()...), kgo.ConsumerGroup("shipping"), kgo.ConsumeTopics("orders"),
-		kgo.TransactionalID("tx"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+		kgo.TransactionalID("tx"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +128,7 @@ func TestTransactionsAreWrittenDownAsKafkaDoes(t *testing.T) {
 	if err := s.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("b")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
+	txn.AwaitPartitions(s.Client(), "orders")
 	if committed, err := s.End(ctx, kgo.TryCommit); !committed || err != nil {
 		t.Fatalf("committed %t, %v", committed, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 // withTxn starts three brokers, in virtual time, and a producer that has an open transaction with a record in each of two partitions: the first has
@@ -37,6 +38,8 @@ func withTxn(t *testing.T, f func(ctx context.Context, t *testing.T, cluster *br
 		if err != nil {
 			t.Fatal(err)
 		}
+		txn.AwaitPartitions(client, "orders")
+		txn.AwaitPartitions(client, "lonely")
 		f(ctx, t, cluster, client)
 	})
 }

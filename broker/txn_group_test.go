@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 // transform runs one member of a group that writes each record that it reads to another topic, in transactions with the offsets, until its context ends
@@ -42,6 +43,7 @@ func transform(ctx context.Context, t *testing.T, r *rand.Rand, cluster *broker.
 			}
 		})
 		err := session.ProduceSync(ctx, records...).FirstErr()
+		txn.AwaitPartitions(session.Client(), "out")
 		if r.IntN(15) == 0 {
 			return // dies
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sordini-go/sordini/broker"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 // outcome is what a client knows of one of its transactions.
@@ -126,6 +127,7 @@ func transact(ctx context.Context, r *rand.Rand, client *kgo.Client, id string, 
 			}
 		}
 		err := client.ProduceSync(ctx, records...).FirstErr()
+		txn.AwaitPartitions(client, "out")
 		if err == nil {
 			err = commitOffset(ctx, client, id, int64(i+1))
 		}

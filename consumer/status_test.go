@@ -15,6 +15,7 @@ import (
 
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/dlt"
+	"github.com/sordini-go/sordini/internal/txn"
 )
 
 func TestStatusNamesStuckKeys(t *testing.T) {
@@ -220,6 +221,7 @@ func TestLagOfAnEmptyLogOfTransactionsIsNothing(t *testing.T) {
 			if err := tx.ProduceSync(t.Context(), record("a=1")).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
+			txn.AwaitPartitions(tx, "orders")
 			if err := tx.EndTransaction(t.Context(), end); err != nil {
 				t.Fatal(err)
 			}

@@ -194,8 +194,10 @@ func foreignTransactions(sc *scene) {
 				Key: []byte(it.Key), Value: fmt.Appendf(nil, `{"id":%q,"key":%q}`, it.ID, it.Key), Headers: []kgo.RecordHeader{{Key: "id", Value: []byte(it.ID)}},
 			}
 		}
-		if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
-			sc.t.Fatalf("produce in a transaction: %v", err)
+		for _, r := range records { // the second waits until franz-go 1.22.2 knows that the first is in the transaction
+			if err := producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+				sc.t.Fatalf("produce in a transaction: %v", err)
+			}
 		}
 		sc.do("move a transaction coordinator", func(ctx context.Context) error {
 			from, err := sc.target.Faults.TxnCoordinator(ctx, id)

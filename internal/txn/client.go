@@ -194,17 +194,22 @@ func (c *Client) Produce(ctx context.Context, outs []Output, placed func(int, *k
 	return failed, nil
 }
 
-// learn waits until EndTransaction sees the partitions of topics that were sent to for the first time. franz-go 1.22.2 produces what waited for a topic's
-// partitions before it publishes them (storePartitionsUpdate in topics_and_partitions.go); a transaction that ends in between has nothing in it as far as
-// EndTransaction knows, is aborted, and nil is returned. Whoever produces to the topic meanwhile waits for the publication, also with a record that can not
-// be produced.
+// learn waits for the topics that were sent to for the first time.
 func (c *Client) learn(outs []Output) {
 	for _, o := range outs {
 		if topic := o.Record.Topic; !c.known[topic] {
-			c.cl.Produce(context.Background(), &kgo.Record{Topic: topic, Partition: -1}, nil)
+			AwaitPartitions(c.cl, topic)
 			c.known[topic] = true
 		}
 	}
+}
+
+// AwaitPartitions waits until EndTransaction of a client with kgo.ManualPartitioner sees what the client has sent to a topic for the first time. franz-go
+// 1.22.2 produces what waited for a topic's partitions before it publishes them (storePartitionsUpdate in topics_and_partitions.go); a transaction that ends
+// in between has nothing in it as far as EndTransaction knows, is aborted, and nil is returned. Whoever produces to the topic meanwhile waits for the
+// publication, also with a record that can not be produced, as this one.
+func AwaitPartitions(cl *kgo.Client, topic string) {
+	cl.Produce(context.Background(), &kgo.Record{Topic: topic, Partition: -1}, nil)
 }
 
 // Refused says whether an output's error is about the record and its topic, rather than about brokers or the transaction.

@@ -94,11 +94,11 @@ func (p *partition) newAttempt() *attempt {
 	return a
 }
 
-// recycle lets an attempt that succeeded serve again, where nobody else can have it: middleware may still be on its way with one, and transactions, batches and
-// circuit breakers keep theirs. What newAttempt, take and run do not write is as in a new one. p.mu is held.
+// recycle lets an attempt that succeeded serve again, where nobody else can have it: a service's own middleware may still be on its way with one, and
+// transactions, batches and circuit breakers keep theirs. What newAttempt, take and run do not write is as in a new one. p.mu is held.
 func (p *partition) recycle(a *attempt) {
 	h := a.h
-	if h == nil || h.chain != nil || h.transactional || h.batch != nil || h.circuit != nil {
+	if h == nil || p.e.foreign || h.transactional || h.batch != nil || h.circuit != nil {
 		return
 	}
 	a.mu.Lock()
@@ -192,7 +192,7 @@ func (a *attempt) fill() {
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
 		Key: r.Key, Value: r.Value, Headers: r.Headers[:len(r.Headers):len(r.Headers)],
 	}
-	if a.p.e.copies {
+	if a.p.e.foreign {
 		a.rec.Key, a.rec.Value, a.rec.Headers = clone(r.Key), clone(r.Value), sordini.Headers(r.Headers).Clone()
 	}
 }
@@ -259,7 +259,11 @@ func (a *attempt) call() (err error) {
 		finished = true
 		return err
 	}
-	a.own = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, func() (any, error) { return a.h.value(a) })
+	var decode func() (any, error) // the default middleware does not ask for the value
+	if a.p.e.foreign {
+		decode = func() (any, error) { return a.h.value(a) }
+	}
+	a.own = *sordini.NewDelivery(&a.rec, a.p.e.g.name, a.number, a.p.fence, decode)
 	a.d, a.own.TopicID, a.own.PreviousSpan = &a.own, a.p.topic.id, a.span
 	defer func() { a.span = a.d.PreviousSpan }()
 	err = a.h.chain(a.shown, a.d)

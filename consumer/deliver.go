@@ -31,7 +31,7 @@ func (g *Group) deliver(ctx context.Context, r *sordini.Record) (bridge.Result, 
 	}
 	e := newEngine(g, topics)
 	e.alone, e.observed = true, false
-	e.base, e.copies, e.text = ctx, len(g.cfg.middleware)+len(g.cfg.batchMiddleware) > 0, dlt.ClientText(g.cluster.ClientID)
+	e.base, e.foreign, e.text = ctx, len(g.cfg.middleware)+len(g.cfg.batchMiddleware) > 0, dlt.ClientText(g.cluster.ClientID)
 	topic := e.topic(r.Topic)
 	if topic == nil {
 		return bridge.Result{}, fmt.Errorf("group %q handles %s, and the record is of topic %q", g.name, names(topics), r.Topic)

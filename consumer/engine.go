@@ -26,7 +26,7 @@ type engine struct {
 	base     context.Context // of every attempt: the values of Run's context, never cancelled
 	observed bool            // a test records what happens
 	alone    bool            // it is not a run, but takes one record through the ladder
-	copies   bool            // attempts get copies of their record: there is middleware that might write to it
+	foreign  bool            // there is middleware of the service's own, which might write to a record and keep what belongs to an attempt
 	text     string          // for dead letters: who wrote them
 
 	cl    *kgo.Client        // the member

@@ -14,7 +14,7 @@ import (
 // open connects, checks the topics and joins the group. Nothing is fetched before everything was found in order.
 func (e *engine) open(ctx context.Context) error {
 	e.text = dlt.ClientText(e.g.cluster.ClientID)
-	e.copies = len(e.g.cfg.middleware)+len(e.g.cfg.batchMiddleware) > 0
+	e.foreign = len(e.g.cfg.middleware)+len(e.g.cfg.batchMiddleware) > 0
 	if !e.g.cfg.deadLetters {
 		e.log.Warn("dead letters are off: a record that can not be handled holds up its key for ever", "why", e.g.cfg.noDeadLetters)
 	}

@@ -19,19 +19,24 @@ type carrier struct {
 }
 
 // fresh is a carrier whose id is made when somebody asks for it: most handlers of records without one neither log nor send.
+// fresh makes its id when somebody asks: most handlers neither send nor log.
 type fresh struct {
-	carrier
+	context.Context
 	once sync.Once
+	made *carrier
 }
 
 func (f *fresh) Value(k any) any {
-	if _, ok := k.(key); ok {
-		f.once.Do(func() {
-			uuid.Append(f.buf[:0], uuid.V7())
-			f.id = unsafe.String(&f.buf[0], len(f.buf)) // nobody writes to buf from here on
-		})
+	if _, ok := k.(key); !ok {
+		return f.Context.Value(k)
 	}
-	return f.carrier.Value(k)
+	f.once.Do(func() {
+		c := &carrier{}
+		uuid.Append(c.buf[:0], uuid.V7())
+		c.id = unsafe.String(&c.buf[0], len(c.buf)) // nobody writes to buf from here on
+		f.made = c
+	})
+	return f.made
 }
 
 func (c *carrier) Value(k any) any {
@@ -57,7 +62,7 @@ func WithHeader(ctx context.Context, id []byte) context.Context {
 }
 
 // WithNew returns a context with a new id, a UUIDv7 of the moment when it is asked for first.
-func WithNew(ctx context.Context) context.Context { return &fresh{carrier: carrier{Context: ctx}} }
+func WithNew(ctx context.Context) context.Context { return &fresh{Context: ctx} }
 
 // ID returns ctx's id, "" where there is none.
 func ID(ctx context.Context) string {

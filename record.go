@@ -16,8 +16,8 @@ type Header = serde.Header
 type Record struct {
 	Topic       string
 	Partition   int32 // of a record that is being sent: the one that was chosen (producer.Partition), or -1
-	Offset      int64 // -1 where it is not on the log yet
 	LeaderEpoch int32 // -1 where it is not known
+	Offset      int64 // -1 where it is not on the log yet
 	Timestamp   time.Time
 	Key         []byte // nil is the null key
 	Value       []byte // nil is a tombstone

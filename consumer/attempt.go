@@ -1,11 +1,13 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"runtime/debug"
 	"time"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
@@ -27,14 +29,16 @@ type attempt struct {
 	number  int
 	ended   error // what its context had been cancelled with when the handler returned, nil for nothing
 	closing bool  // the group was draining when the handler returned
+	serves  bool  // it serves again, once it is over and went well
 	started time.Time
 	span    *trace.SpanContext
 	doomed  error             // why it is not made
 	exited  bool              // the handler ended its goroutine
+	decoded bool              // its value was asked for
 	undone  error             // why the value does not decode
 	d       *sordini.Delivery // where there is middleware
 	own     sordini.Delivery  // what d points to
-	self    any               // the *job that it is part of, for the typed handler
+	self    any               // the *job or *txJob that it is part of, for the typed handler
 	stage   *txn.Stage        // what it sends in its transaction; nil outside of HandleTx
 
 	// Of a batch. Its lead is the context and has the parts, one for each record.
@@ -67,9 +71,11 @@ type shown struct {
 func newAttempt(p *partition, l *lane, now time.Time) *attempt {
 	t := l.head
 	a := p.newAttempt()
-	if t.handler != nil && t.handler.batch == nil {
-		t.handler.prepare(a)
-		a.deadline = now.Add(t.handler.cfg.timeout)
+	if h := t.handler; h != nil && h.batch == nil {
+		h.prepare(a)
+		a.deadline = now.Add(h.cfg.timeout)
+		// A service's own middleware may still be on its way with an attempt that is over; transactions and circuit breakers keep theirs.
+		a.serves = !p.e.foreign && !h.transactional && h.circuit == nil
 	} else { // nobody is called
 		a.shown = new(shown)
 	}
@@ -87,25 +93,38 @@ func (p *partition) newAttempt() *attempt {
 		return a
 	}
 	if len(p.unused) == 0 {
-		p.unused = make([]attempt, slabSize)
+		p.unused = make([]attempt, max(1, slabBytes/unsafe.Sizeof(attempt{})))
 	}
 	a = &p.unused[0]
 	p.unused = p.unused[1:]
 	return a
 }
 
-// recycle lets an attempt that succeeded serve again, where nobody else can have it: a service's own middleware may still be on its way with one, and
-// transactions, batches and circuit breakers keep theirs. What newAttempt, take and run do not write is as in a new one. p.mu is held.
+// recycle lets an attempt that succeeded serve again, where nobody else can have it. What newAttempt, take and run do not write is as in a new one. p.mu is held.
 func (p *partition) recycle(a *attempt) {
-	h := a.h
-	if h == nil || p.e.foreign || h.transactional || h.batch != nil || h.circuit != nil {
+	if !a.serves {
 		return
 	}
-	a.mu.Lock()
-	a.of = nil
-	a.mu.Unlock()
-	a.shown, a.self, a.l, a.src, a.wait, a.span, a.overdue = nil, nil, nil, nil, nil, nil, false
+	a.shown, a.self, a.l, a.src, a.wait, a.span, a.overdue, a.decoded = nil, nil, nil, nil, nil, nil, false, false
 	p.spent = a
+}
+
+// end cancels the context of an attempt that is over, and returns the cause it had been cancelled with before, if it had. The context forgets an attempt that
+// serves again.
+func (s *shown) end(forget bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if forget {
+		s.of = nil
+	}
+	if s.cause != nil {
+		return s.cause
+	}
+	s.cause = context.Canceled
+	if s.inner != nil {
+		s.inner.cancel(context.Canceled)
+	}
+	return nil
 }
 
 // attemptKey finds the attempt in a context that middleware derived from it.
@@ -175,7 +194,7 @@ func (a *attempt) run() (err error) {
 		if a.stage != nil {
 			a.stage.Close()
 		}
-		a.ended, a.closing = a.end(), a.p.e.draining()
+		a.ended, a.closing = a.end(a.serves), a.p.e.draining()
 		err = a.late(err)
 		a.observeEnd(err)
 	}()

@@ -46,16 +46,15 @@ func TestWhatAHandlerKeepsIsNotUsedAgain(t *testing.T) {
 // What was noted of an attempt does not stick to the next one that it serves as: a handler's timeout would never be noticed again.
 func TestAnAttemptServesAgainAsNew(t *testing.T) {
 	p := withRecords(t, 3, func(i int) string { return fmt.Sprint(i) })
-	p.topic.all.chain = nil // as without middleware
 	first := p.running[0]
-	first.overdue = true
+	first.overdue, first.decoded = true, true
 	p.leave(first)
 	p.recycle(first)
 	second := p.take(time.Now())
 	if second != first {
 		t.Fatal("the attempt does not serve again")
 	}
-	if second.overdue || second.zombie || second.ended != nil || second.undone != nil || second.src.Offset != 8 || second.of != second {
+	if second.overdue || second.decoded || second.zombie || second.ended != nil || second.undone != nil || second.src.Offset != 8 || second.of != second {
 		t.Errorf("it is %+v", second)
 	}
 }

@@ -32,7 +32,7 @@ func (a *attempt) runBatch() {
 				}
 			}
 		}
-		a.ended, a.closing = a.end(), e.draining()
+		a.ended, a.closing = a.end(false), e.draining()
 		for _, x := range a.parts {
 			x.ended, x.closing = a.ended, a.closing
 			x.answer = x.late(x.answer)

@@ -14,9 +14,14 @@ type attemptContext struct {
 	base     context.Context // values only
 	deadline time.Time
 
-	mu     sync.Mutex
-	cause  error // set by cancel
-	inner  context.Context
+	mu    sync.Mutex
+	cause error     // set by cancel
+	inner *material // nil until somebody asks
+}
+
+// material is what context.Cause and derived contexts look for.
+type material struct {
+	context.Context
 	cancel context.CancelCauseFunc
 }
 
@@ -29,12 +34,13 @@ func (c *attemptContext) Done() <-chan struct{} {
 	return c.materialise().Done()
 }
 
-// materialise makes the context that context.Cause and derived contexts look for. c.mu is held.
-func (c *attemptContext) materialise() context.Context {
+// materialise makes the inner context. c.mu is held.
+func (c *attemptContext) materialise() *material {
 	if c.inner == nil {
-		c.inner, c.cancel = context.WithCancelCause(c.base)
+		ctx, cancel := context.WithCancelCause(c.base)
+		c.inner = &material{ctx, cancel}
 		if c.cause != nil {
-			c.cancel(c.cause)
+			cancel(c.cause)
 		}
 	}
 	return c.inner
@@ -73,22 +79,8 @@ func (c *attemptContext) stop(cause error) bool {
 		return false
 	}
 	c.cause = cause
-	if c.cancel != nil {
-		c.cancel(cause)
+	if c.inner != nil {
+		c.inner.cancel(cause)
 	}
 	return true
-}
-
-// end cancels the context of an attempt that is over, and returns the cause it had been cancelled with before, if it had.
-func (c *attemptContext) end() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cause != nil {
-		return c.cause
-	}
-	c.cause = context.Canceled
-	if c.cancel != nil {
-		c.cancel(context.Canceled)
-	}
-	return nil
 }

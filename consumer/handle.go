@@ -30,8 +30,7 @@ type handler struct {
 // job is what a handler is given, with what depends on the contract's type, made at once.
 type job[T any] struct {
 	shown
-	msg     Message[T]
-	decoded bool
+	msg Message[T]
 }
 
 // Handle registers h for the records of t: for all of them, or with t.Type for those whose type header says so. It returns an error that wraps
@@ -51,17 +50,19 @@ func Handle[T any](g *Group, t sordini.Topic[T], h func(ctx context.Context, m *
 	return g.register(newHandler(bound, t.Spec(), h), opts)
 }
 
-// jobs is a *job[T], or what holds one.
-type jobs[T any] interface{ base() *job[T] }
-
-func (j *job[T]) base() *job[T] { return j }
+// jobOf returns the job that an attempt is part of.
+func jobOf[T any](a *attempt) *job[T] {
+	if j, ok := a.self.(*job[T]); ok {
+		return j
+	}
+	return &a.self.(*txJob[T]).job
+}
 
 // newHandler is h without its type.
 func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(context.Context, *Message[T]) error) *handler {
-	of := func(a *attempt) *job[T] { return a.self.(jobs[T]).base() }
 	decode := func(a *attempt, j *job[T]) error {
-		if !j.decoded {
-			j.decoded = true
+		if !a.decoded {
+			a.decoded = true
 			if a.undone = a.claim(&j.rec); a.undone == nil {
 				j.msg.Value, a.undone = bound.Decode(&j.shown, &j.rec)
 			}
@@ -69,7 +70,7 @@ func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(contex
 		return a.undone
 	}
 	call := func(ctx context.Context, a *attempt) error {
-		j := of(a)
+		j := jobOf[T](a)
 		if err := decode(a, j); err != nil {
 			return undecoded(err)
 		}
@@ -85,7 +86,7 @@ func newHandler[T any](bound *sordini.Bound[T], spec sordini.Spec, h func(contex
 		},
 		direct: func(a *attempt) error { return call(a.shown, a) },
 		value: func(a *attempt) (any, error) {
-			j := of(a)
+			j := jobOf[T](a)
 			err := decode(a, j)
 			return j.msg.Value, err
 		},

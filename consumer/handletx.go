@@ -54,8 +54,6 @@ type txJob[T any] struct {
 	own producer.Tx
 }
 
-func (j *txJob[T]) base() *job[T] { return &j.job }
-
 var errForeignContext = errors.New("middleware called the transactional handler with a context that does not descend from the attempt's: the transaction is lost; derive the context from the one that the middleware was given")
 
 // TransactionalInstance names this instance in its transactional id, "sordini-<group>-<name>". The default is the id of

@@ -1,13 +1,16 @@
 package consumer
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
 // slab makes values of one type many at a time, because a value is used once and for a short time, and there is one for every attempt. None is used twice: a
 // handler that keeps its message or its context beyond its end keeps what it was given.
 type slab[T any] struct{ chunks sync.Pool }
 
-// slabSize is how many values are made at once: what is kept alive by one that somebody keeps.
-const slabSize = 16
+// slabBytes is what is made at once, and is kept alive by one value that somebody keeps: a size that the allocator has, less what it puts before.
+const slabBytes = 4096 - 8
 
 // get returns a zero value.
 func (s *slab[T]) get() *T {
@@ -16,7 +19,7 @@ func (s *slab[T]) get() *T {
 		c = new([]T)
 	}
 	if len(*c) == 0 {
-		*c = make([]T, slabSize)
+		*c = make([]T, max(1, slabBytes/unsafe.Sizeof(*new(T))))
 	}
 	x := &(*c)[0]
 	*c = (*c)[1:]

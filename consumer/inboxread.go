@@ -273,7 +273,7 @@ func (e *engine) fetchOffsets(ctx context.Context, ask map[string][]int32, ids m
 		g.Topics = append(g.Topics, t)
 	}
 	req.Groups = append(req.Groups, g)
-	resp, err := req.RequestWith(ctx, e.side)
+	resp, err := admin.AskCoordinator(ctx, e.side, req.RequestWith)
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/sordini-go/sordini/internal/admin"
 	"github.com/sordini-go/sordini/internal/history"
 	"github.com/sordini-go/sordini/internal/txn"
 	"github.com/sordini-go/sordini/internal/uuid"
@@ -605,7 +606,7 @@ func (e *engine) committedNow(ctx context.Context, ask map[tp]*snapshot) (map[tp
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, at.partition)
 	}
 	req.Groups = append(req.Groups, g)
-	resp, err := req.RequestWith(ctx, e.side)
+	resp, err := admin.AskCoordinator(ctx, e.side, req.RequestWith)
 	if err != nil {
 		return nil, err
 	}

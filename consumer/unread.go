@@ -100,7 +100,7 @@ func (e *engine) assigned(ctx context.Context, m membership) (map[tp]bool, error
 	}
 	classic := kmsg.NewPtrDescribeGroupsRequest()
 	classic.Groups = []string{e.g.name}
-	resp, err := classic.RequestWith(ctx, e.side)
+	resp, err := admin.AskCoordinator(ctx, e.side, classic.RequestWith)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (e *engine) assigned(ctx context.Context, m membership) (map[tp]bool, error
 func (e *engine) assignedByBroker(ctx context.Context, m membership, read map[tp]bool) (map[tp]bool, error) {
 	req := kmsg.NewPtrConsumerGroupDescribeRequest()
 	req.Groups = []string{e.g.name}
-	resp, err := req.RequestWith(ctx, e.side)
+	resp, err := admin.AskCoordinator(ctx, e.side, req.RequestWith)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func CommittedOffsets(ctx context.Context, cl *kgo.Client, group string) (map[st
 	g := kmsg.NewOffsetFetchRequestGroup()
 	g.Group, g.Topics = group, nil
 	req.Groups = append(req.Groups, g)
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := AskCoordinator(ctx, cl, req.RequestWith)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the offsets of group %q: %w", group, err)
 	}

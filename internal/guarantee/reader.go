@@ -238,7 +238,7 @@ func (sc *scene) committed(group string, tp *topic) []int64 {
 	req.Groups = append(req.Groups, rg)
 	offsets := make([]int64, tp.partitions)
 	for {
-		resp, err := req.RequestWith(ctx, sc.admin)
+		resp, err := admin.AskCoordinator(ctx, sc.admin, req.RequestWith)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 		}

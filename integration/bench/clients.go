@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -182,30 +178,16 @@ func fetchAll(ctx context.Context, t task.Task) ([]*kgo.Record, error) {
 	return records, nil
 }
 
-// message is a record whose key was made before.
-type message struct{ key, value []byte }
-
 // raw writes a message's value as it is.
 type raw struct{}
 
-func (raw) Bind(serde.Binding) (serde.Codec[message], error) { return raw{}, nil }
-func (raw) Append(_ context.Context, dst []byte, m message, _ *serde.Headers) ([]byte, error) {
-	return append(dst, m.value...), nil
+func (raw) Bind(serde.Binding) (serde.Codec[task.Message], error) { return raw{}, nil }
+func (raw) Append(_ context.Context, dst []byte, m task.Message, _ *serde.Headers) ([]byte, error) {
+	return append(dst, m.Value...), nil
 }
-func (raw) Decode(context.Context, []byte, serde.Headers) (message, error) {
-	return message{}, errors.New("nothing is read here")
+func (raw) Decode(context.Context, []byte, serde.Headers) (task.Message, error) {
+	return task.Message{}, errors.New("nothing is read here")
 }
-
-func messages(t task.Task) []message {
-	out := make([]message, t.Keys)
-	for i := range out {
-		out[i] = message{key: fmt.Appendf(nil, "key-%06d", i), value: task.Value(t.Size, 0, time.Time{})}
-	}
-	return out
-}
-
-// warmed is how many records are sent before anything is measured.
-const warmed = 2000
 
 // sent produces with Sordini.
 func sent(ctx context.Context, t task.Task) (task.Sample, error) {
@@ -215,85 +197,31 @@ func sent(ctx context.Context, t task.Task) (task.Sample, error) {
 		return nil, err
 	}
 	defer func() { _ = p.Close() }()
-	pub, err := producer.To(p, sordini.Topic[message]{Name: t.Topic, Key: sordini.KeyOf(serde.Bytes(), func(m message) []byte { return m.key }), Value: raw{}})
+	pub, err := producer.To(p, sordini.Topic[task.Message]{Name: t.Topic, Key: sordini.KeyOf(serde.Bytes(), func(m task.Message) []byte { return m.Key }), Value: raw{}})
 	if err != nil {
 		return nil, err
 	}
-	all := messages(t)
+	all := t.Messages()
 	if t.Kind == "sync" {
-		return oneByOne(t, func(i int) error { return pub.Send(ctx, all[i%len(all)]) })
+		return task.OneByOne(t, func(i int) error { return pub.Send(ctx, all[i%len(all)]) })
 	}
-	return many(t, func(done func(error)) func(int) {
+	return task.Many(t, func(done func(error)) func(int) error {
 		answer := func(_ producer.Receipt, err error) { done(err) }
-		return func(i int) { pub.SendAsync(ctx, all[i%len(all)], answer) }
+		return func(n int) error {
+			for i := range n {
+				pub.SendAsync(ctx, all[i%len(all)], answer)
+			}
+			return nil
+		}
 	})
-}
-
-// many sends all records without waiting for each. sender makes what sends one and has done called with its answer.
-func many(t task.Task, sender func(done func(error)) (send func(i int))) (task.Sample, error) {
-	var wg sync.WaitGroup
-	var failed atomic.Pointer[error]
-	done := func(err error) {
-		if err != nil {
-			failed.CompareAndSwap(nil, &err)
-		}
-		wg.Done()
-	}
-	send := sender(done)
-	for i := range warmed {
-		wg.Add(1)
-		send(i)
-	}
-	wg.Wait()
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	cpu, start := task.CPU(), time.Now()
-	for i := range t.Records {
-		wg.Add(1)
-		send(i)
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
-	}
-	return task.Since(start, cpu, &before, t.Records), nil
-}
-
-// oneByOne sends each record when the one before was acknowledged.
-func oneByOne(t task.Task, send func(i int) error) (task.Sample, error) {
-	took := make([]float64, t.Records)
-	var before runtime.MemStats
-	var cpu time.Duration
-	var start time.Time
-	for i := -warmed / 4; i < t.Records; i++ {
-		if i == 0 {
-			runtime.ReadMemStats(&before)
-			cpu, start = task.CPU(), time.Now()
-		}
-		began := time.Now()
-		if err := send(max(i, 0)); err != nil {
-			return nil, err
-		}
-		if i >= 0 {
-			took[i] = time.Since(began).Seconds() * 1000
-		}
-	}
-	s := task.Since(start, cpu, &before, t.Records)
-	slices.Sort(took)
-	s["p50"], s["p99"] = took[len(took)/2], took[len(took)*99/100]
-	return s, nil
 }
 
 func rawClient(t task.Task) (*kgo.Client, error) {
 	return kgo.NewClient(kgo.SeedBrokers(t.Brokers...), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DefaultProduceTopic(t.Topic))
 }
 
-var source = []byte("bench")
-
-// headers are those that Sordini's producer writes: a correlation id, a UUID of version 7 made here without any library, and the source.
 func headers() []kgo.RecordHeader {
-	return []kgo.RecordHeader{{Key: "correlation-id", Value: uuid7(make([]byte, 0, 36))}, {Key: "source", Value: source}}
+	return []kgo.RecordHeader{{Key: task.CorrelationHeader, Value: task.CorrelationID()}, {Key: task.SourceHeader, Value: task.Source}}
 }
 
 // produced is franz-go given the same headers.
@@ -303,12 +231,15 @@ func produced(ctx context.Context, t task.Task) (task.Sample, error) {
 		return nil, err
 	}
 	defer cl.Close()
-	all := messages(t)
-	return many(t, func(done func(error)) func(int) {
+	all := t.Messages()
+	return task.Many(t, func(done func(error)) func(int) error {
 		answer := func(_ *kgo.Record, err error) { done(err) }
-		return func(i int) {
-			m := all[i%len(all)]
-			cl.Produce(ctx, &kgo.Record{Key: m.key, Value: m.value, Headers: headers()}, answer)
+		return func(n int) error {
+			for i := range n {
+				m := all[i%len(all)]
+				cl.Produce(ctx, &kgo.Record{Key: m.Key, Value: m.Value, Headers: headers()}, answer)
+			}
+			return nil
 		}
 	})
 }
@@ -319,24 +250,9 @@ func producedOneByOne(ctx context.Context, t task.Task) (task.Sample, error) {
 		return nil, err
 	}
 	defer cl.Close()
-	all := messages(t)
-	return oneByOne(t, func(i int) error {
+	all := t.Messages()
+	return task.OneByOne(t, func(i int) error {
 		m := all[i%len(all)]
-		return cl.ProduceSync(ctx, &kgo.Record{Key: m.key, Value: m.value, Headers: headers()}).FirstErr()
+		return cl.ProduceSync(ctx, &kgo.Record{Key: m.Key, Value: m.Value, Headers: headers()}).FirstErr()
 	})
-}
-
-// uuid7 appends the text of a UUID of version 7.
-func uuid7(dst []byte) []byte {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0xfff|0x7000)
-	binary.BigEndian.PutUint64(b[8:], rand.Uint64()&^(3<<62)|2<<62)
-	const digits = "0123456789abcdef"
-	for i, c := range b {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			dst = append(dst, '-')
-		}
-		dst = append(dst, digits[c>>4], digits[c&15])
-	}
-	return dst
 }

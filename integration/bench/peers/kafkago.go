@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -36,43 +34,32 @@ func kafkaGoHandled(ctx context.Context, t task.Task) (task.Sample, error) {
 
 // kafkaGoSent has no idempotent producer to use: acks of all replicas is the most it offers.
 func kafkaGoSent(ctx context.Context, t task.Task) (task.Sample, error) {
-	var s sends
 	w := &kafka.Writer{
 		Addr: kafka.TCP(t.Brokers...), Topic: t.Topic, Balancer: &kafka.Hash{}, RequiredAcks: kafka.RequireAll, Async: true,
 		BatchSize: 10_000, BatchBytes: 1 << 20, BatchTimeout: 10 * time.Millisecond,
-		Completion: func(msgs []kafka.Message, err error) {
-			for range msgs {
-				s.done(err)
-			}
-		},
 	}
 	defer func() { _ = w.Close() }()
-	keys := make([][]byte, t.Keys)
-	for i := range keys {
-		keys[i] = fmt.Appendf(nil, "key-%06d", i)
-	}
-	value := task.Value(t.Size, 0, time.Time{})
-	send := func(n int) error {
-		s.wg.Add(n)
-		for at := 0; at < n; at += 1000 { // one at a time is slower still
-			batch := make([]kafka.Message, min(1000, n-at))
-			for i := range batch {
-				batch[i] = kafka.Message{Key: keys[(at+i)%len(keys)], Value: value}
-			}
-			if err := w.WriteMessages(ctx, batch...); err != nil {
-				return err
+	all := t.Messages()
+	return task.Many(t, func(done func(error)) func(int) error {
+		w.Completion = func(msgs []kafka.Message, err error) {
+			for range msgs {
+				done(err)
 			}
 		}
-		s.wg.Wait()
-		return s.err()
-	}
-	if err := send(2000); err != nil {
-		return nil, err
-	}
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	cpu, start := task.CPU(), time.Now()
-	err := send(t.Records)
-	return task.Since(start, cpu, &before, t.Records), err
+		return func(n int) error {
+			for at := 0; at < n; at += 1000 { // one at a time is slower still
+				batch := make([]kafka.Message, min(1000, n-at))
+				for i := range batch {
+					m := all[(at+i)%len(all)]
+					batch[i] = kafka.Message{Key: m.Key, Value: m.Value, Headers: []kafka.Header{
+						{Key: task.CorrelationHeader, Value: task.CorrelationID()}, {Key: task.SourceHeader, Value: task.Source},
+					}}
+				}
+				if err := w.WriteMessages(ctx, batch...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	})
 }

@@ -7,8 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"sync"
-	"sync/atomic"
 
 	"github.com/sordini-go/sordini/integration/bench/task"
 )
@@ -38,26 +36,6 @@ func run(t task.Task) error {
 		return err
 	}
 	return s.Print()
-}
-
-// sends is what many records sent without waiting for each have in common.
-type sends struct {
-	wg     sync.WaitGroup
-	failed atomic.Pointer[error]
-}
-
-func (s *sends) done(err error) {
-	if err != nil {
-		s.failed.CompareAndSwap(nil, &err)
-	}
-	s.wg.Done()
-}
-
-func (s *sends) err() error {
-	if err := s.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
 }
 
 var errEnded = errors.New("the consumer ended early")

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
-	"time"
 
 	"github.com/IBM/sarama"
 
@@ -63,40 +60,34 @@ func saramaHandled(ctx context.Context, t task.Task) (task.Sample, error) {
 	}
 }
 
+var correlationHeader, sourceHeader = []byte(task.CorrelationHeader), []byte(task.SourceHeader)
+
 func saramaSent(_ context.Context, t task.Task) (task.Sample, error) {
 	p, err := sarama.NewAsyncProducer(t.Brokers, saramaConfig())
 	if err != nil {
 		return nil, err
 	}
 	defer p.AsyncClose()
-	var s sends
-	go func() {
-		for range p.Successes() {
-			s.done(nil)
+	all := t.Messages()
+	return task.Many(t, func(done func(error)) func(int) error {
+		go func() {
+			for range p.Successes() {
+				done(nil)
+			}
+		}()
+		go func() {
+			for e := range p.Errors() {
+				done(e.Err)
+			}
+		}()
+		return func(n int) error {
+			for i := range n {
+				m := all[i%len(all)]
+				p.Input() <- &sarama.ProducerMessage{Topic: t.Topic, Key: sarama.ByteEncoder(m.Key), Value: sarama.ByteEncoder(m.Value), Headers: []sarama.RecordHeader{
+					{Key: correlationHeader, Value: task.CorrelationID()}, {Key: sourceHeader, Value: task.Source},
+				}}
+			}
+			return nil
 		}
-	}()
-	go func() {
-		for e := range p.Errors() {
-			s.done(e.Err)
-		}
-	}()
-	keys := make([]sarama.ByteEncoder, t.Keys)
-	for i := range keys {
-		keys[i] = fmt.Appendf(nil, "key-%06d", i)
-	}
-	value := sarama.ByteEncoder(task.Value(t.Size, 0, time.Time{}))
-	send := func(n int) {
-		s.wg.Add(n)
-		for i := range n {
-			p.Input() <- &sarama.ProducerMessage{Topic: t.Topic, Key: keys[i%len(keys)], Value: value}
-		}
-		s.wg.Wait()
-	}
-	send(2000)
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	cpu, start := task.CPU(), time.Now()
-	send(t.Records)
-	return task.Since(start, cpu, &before, t.Records), s.err()
+	})
 }

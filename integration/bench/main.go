@@ -11,8 +11,10 @@
 // smallest and the largest). cpu (µs of user and system time of the client's process a record) and allocs can be compared on a machine that others use, too; rates
 // less so. The load of the machine before and after is said with it.
 //
-// sarama, kafka-go and watermill are programs of a module of their own (bench/peers), parallel-consumer is a Java program (Driver.java) whose jars Maven
-// fetches. zkafka and kafka-konsumer are not served by the module proxy: docs/benchmarks.md has what is known of them.
+// sarama, kafka-go and watermill are programs of a module of their own (bench/peers), and so is confluent-kafka-go (bench/cgopeers), since it needs a C
+// compiler; parallel-consumer is a Java program (Driver.java) whose jars Maven fetches. A side that fails, or cannot be built or fetched, is left out of its row
+// and said to be, with the reason; with -strict the command then ends with status 1. zkafka and kafka-konsumer are not served by the module proxy:
+// docs/benchmarks.md has what is known of them.
 package main
 
 import (
@@ -71,6 +73,7 @@ func run(ctx context.Context) error {
 		out     = flag.String("out", "", "append each row's JSON object to this `file` as well")
 		kafka   = flag.Bool("kafka", false, "start a broker of Apache Kafka")
 		sides   = flag.String("sides", "", "measure these of a row's sides only")
+		strict  = flag.Bool("strict", false, "end with status 1 when a side failed, after all rows")
 		limit   = flag.Duration("timeout", 5*time.Minute, "how long one sample may take")
 		serve   = flag.Bool("serve", false, "be the broker of a row (what the command starts itself with)")
 	)
@@ -98,6 +101,7 @@ func run(ctx context.Context) error {
 	b := &bench{samples: *samples, limit: *limit, kafka: *kafka, brokers: t.Brokers, sides: *sides}
 	defer b.close()
 	found := false
+	var failed []string
 	for _, r := range rows() {
 		if *only != "" && !match.MatchString(r.name) {
 			continue
@@ -106,6 +110,9 @@ func run(ctx context.Context) error {
 		res, err := b.measure(ctx, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		for side := range res.Failed {
+			failed = append(failed, r.name+" of "+side)
 		}
 		if *out != "" {
 			if err := appendTo(*out, res); err != nil {
@@ -123,6 +130,10 @@ func run(ctx context.Context) error {
 	}
 	if !found {
 		return fmt.Errorf("no row %q; -list says which there are", *only)
+	}
+	if *strict && len(failed) > 0 {
+		slices.Sort(failed)
+		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/sordini-go/sordini/integration/realkafka"
 )
@@ -17,8 +18,8 @@ var driver []byte
 // programs are what sides run as. What has to be built or fetched is, when it is first needed.
 type programs struct {
 	dir   string
-	peers string   // the program of the Go peers
-	java  []string // parallel-consumer's command
+	built map[string]string // the programs of Go peers, by their modules' directories
+	java  []string          // parallel-consumer's command
 }
 
 func (p *programs) remove() {
@@ -42,12 +43,11 @@ func (p *programs) temp() (string, error) {
 func (p *programs) of(ctx context.Context, side string) (name string, args []string, err error) {
 	switch side {
 	case "sarama", "kafka-go", "watermill":
-		if p.peers == "" {
-			if p.peers, err = p.build(ctx); err != nil {
-				return "", nil, err
-			}
-		}
-		return p.peers, nil, nil
+		name, err = p.build(ctx, "peers")
+		return name, nil, err
+	case confluent:
+		name, err = p.build(ctx, "cgopeers", "CGO_ENABLED=1") // said, so that a machine without a C compiler has that as its error
+		return name, nil, err
 	case pc:
 		if p.java == nil {
 			if p.java, err = p.compile(ctx); err != nil {
@@ -60,17 +60,24 @@ func (p *programs) of(ctx context.Context, side string) (name string, args []str
 	return name, nil, err
 }
 
-func (p *programs) build(ctx context.Context) (string, error) {
+func (p *programs) build(ctx context.Context, module string, env ...string) (string, error) {
+	if name, ok := p.built[module]; ok {
+		return name, nil
+	}
 	dir, err := p.temp()
 	if err != nil {
 		return "", err
 	}
-	name := filepath.Join(dir, "peers")
+	name := filepath.Join(dir, module)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", name, ".")
-	cmd.Dir = filepath.Join("bench", "peers")
+	cmd.Dir, cmd.Env = filepath.Join("bench", module), append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the peers (run the command in integration/): %w: %s", err, out)
+		return "", fmt.Errorf("build bench/%s (run the command in integration/): %w: %s", module, err, strings.TrimSpace(string(out)))
 	}
+	if p.built == nil {
+		p.built = map[string]string{}
+	}
+	p.built[module] = name
 	return name, nil
 }
 

@@ -44,8 +44,9 @@ func constant(d time.Duration) func(*rand.Rand) time.Duration {
 func upTo5ms(r *rand.Rand) time.Duration { return time.Duration(r.Int64N(int64(5 * time.Millisecond))) }
 
 const (
-	pc       = "parallel-consumer"
-	allPeers = "ahead of every peer's rate"
+	pc        = "parallel-consumer"
+	confluent = "confluent-kafka-go"
+	allPeers  = "ahead of every peer's rate"
 )
 
 func rows() []row {
@@ -68,14 +69,14 @@ func rows() []row {
 		{name: "noop", what: "a handler that does nothing, middleware off, key order, 12 partitions, 100 bytes", metric: "cpu", bar: "cpu at most 2 times franz-go's, at most 0.5 allocation",
 			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "noop", Order: "key", Records: million, Keys: 10_000, Size: 100}, partitions: 12},
 		{name: "noop-chain", what: "the same with the default middleware, and the peers with nothing", metric: "cpu", bar: "cpu at most 4 times franz-go's, at most 4 allocations, " + allPeers,
-			sides: []string{"sordini", "franz-go", "sarama", "kafka-go", "watermill"},
+			sides: []string{"sordini", "franz-go", "sarama", "kafka-go", "watermill", confluent},
 			task:  task.Task{Kind: "noop", Order: "key", Chain: true, Records: million, Keys: 10_000, Size: 100}, partitions: 12},
 		{name: "noop-1k", what: "a handler that does nothing, middleware off, 1 KiB", metric: "cpu", bar: "cpu at most 1.15 times franz-go's",
 			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "noop", Order: "key", Records: 300_000, Keys: 10_000, Size: 1024}, partitions: 12},
 		{name: "produce", what: "records sent without waiting for each, both headers on, 100 bytes", metric: "cpu", bar: "0.95 of franz-go's rate, 1.1 times its cpu, 1 allocation more",
-			sides: []string{"sordini", "franz-go", "sarama", "kafka-go"}, task: task.Task{Kind: "produce", Records: million, Keys: 10_000, Size: 100}, partitions: 12},
+			sides: []string{"sordini", "franz-go", "sarama", "kafka-go", confluent}, task: task.Task{Kind: "produce", Records: million, Keys: 10_000, Size: 100}, partitions: 12},
 		{name: "sync", what: "records sent one after the other", metric: "p50", bar: "p50 at most 1.05 times franz-go's",
-			sides: []string{"sordini", "franz-go"}, task: task.Task{Kind: "sync", Records: 5000, Keys: 10_000, Size: 100}, partitions: 12},
+			sides: []string{"sordini", "franz-go", confluent}, task: task.Task{Kind: "sync", Records: 5000, Keys: 10_000, Size: 100}, partitions: 12},
 
 		{name: "ways-100", what: "20,000 records, 12 partitions, 10,000 keys, 5 ms of work, key order, 100 ways", metric: "rate", bar: "0.95 of the ideal, at most 5 µs CPU a record",
 			sides: []string{"sordini", "ideal", pc}, task: task.Task{Kind: "work", Order: "key", Chain: true, Records: 20_000, Ways: 100, Keys: 10_000, Size: 100},

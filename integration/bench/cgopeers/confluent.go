@@ -12,8 +12,8 @@ import (
 	"github.com/sordini-go/sordini/integration/bench/task"
 )
 
-// handled polls one message after the other and leaves storing and committing offsets to the library, which is its default and the cheapest it offers:
-// telling it the offset of each message that was handled (StoreMessage) costs a call into C more.
+// handled polls one message after the other and leaves storing and committing offsets to the library, which is its default: telling it the offset of each
+// message that was handled (StoreMessage) costs a call into C more.
 func handled(t task.Task) (task.Sample, error) {
 	c, err := kafka.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers": strings.Join(t.Brokers, ","), "group.id": t.Group, "auto.offset.reset": "earliest", "isolation.level": "read_committed",

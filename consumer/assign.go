@@ -301,6 +301,9 @@ func (e *engine) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]i
 	if err := e.commitParts(ctx, parts, true); err != nil {
 		e.log.Warn("last commit before a revocation failed: what it covered is handled again by the next owner", "partitions", describe(parts), "error", err)
 	}
+	for _, p := range parts {
+		p.lose() // a commit that waits for its turn since before would be made in the next generation, over what the next owner has committed
+	}
 	e.give(parts)
 	for _, p := range parts {
 		e.record(p.event(history.Revoked))

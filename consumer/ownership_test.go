@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -317,4 +318,36 @@ func TestG5NothingEndsOrIsCommittedBehindALoss(t *testing.T) {
 			})
 		})
 	}
+}
+
+// happened says whether an event of a kind is in the history.
+func (w *world) happened(kind history.Kind) bool {
+	return slices.ContainsFunc(w.history.Events(), func(e history.Event) bool { return e.Kind == kind })
+}
+
+// TestG5NothingIsCommittedBehindARevocation: the last commit before it hangs for as long as it may, while another waits for its turn; the history judges what that one
+// commits. The broker knows the member all the while, and would take it.
+func TestG5NothingIsCommittedBehindARevocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		w.whole = true
+		started, hold := newSeen(t), make(chan struct{})
+		handle := func(_ context.Context, m *consumer.Message[string]) error {
+			started.add(m.Value)
+			<-hold
+			return nil
+		}
+		one := start(t, w.group(handle, consumer.CommitInterval(100*time.Millisecond)))
+		putAcross(w, 2, 2)
+		started.wait(2)
+		two := start(t, w.group(handle))
+		waitFor(t, "a revocation begins", func() bool { return w.happened(history.Revoking) })
+		hung := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Count: 1, Stall: true})
+		close(hold)
+		waitFor(t, "the last commit hangs", func() bool { return hung.Hits() == 1 })
+		waitFor(t, "the revocation ends", func() bool { return w.happened(history.Revoked) })
+		time.Sleep(time.Minute)
+		one.cleanly()
+		two.cleanly()
+	})
 }

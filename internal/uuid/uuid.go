@@ -3,6 +3,7 @@ package uuid
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -18,8 +19,10 @@ var last atomic.Uint64
 // V7 returns a UUID of version 7. Within a process each is greater than those before it, whatever the clock does: the 12 bits that follow the milliseconds
 // hold their fraction (RFC 9562, 6.2, method 3), moved on by one where the clock has not moved. The other 62 bits are random, from the runtime's
 // ChaCha8 generator: unique, and not meant to be a secret. Safe for concurrent use.
-func V7() [16]byte {
-	now := time.Now()
+func V7() [16]byte { return V7At(time.Now()) }
+
+// V7At is V7 for callers that have just looked at the clock.
+func V7At(now time.Time) [16]byte {
 	ms, ns := now.UnixMilli(), now.Nanosecond()%int(time.Millisecond)
 	t := uint64(ms)<<12 | uint64(ns)<<12/uint64(time.Millisecond)
 	for {
@@ -38,14 +41,17 @@ func V7() [16]byte {
 
 // Append appends u to dst as 36 characters of lower-case text.
 func Append(dst []byte, u [16]byte) []byte {
-	const digits = "0123456789abcdef"
-	for i, b := range u {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			dst = append(dst, '-')
-		}
-		dst = append(dst, digits[b>>4], digits[b&15])
-	}
-	return dst
+	var text [Len]byte
+	hex.Encode(text[0:], u[0:4])
+	text[8] = '-'
+	hex.Encode(text[9:], u[4:6])
+	text[13] = '-'
+	hex.Encode(text[14:], u[6:8])
+	text[18] = '-'
+	hex.Encode(text[19:], u[8:10])
+	text[23] = '-'
+	hex.Encode(text[24:], u[10:])
+	return append(dst, text[:]...)
 }
 
 // Parse reads 36 characters of text, upper or lower case.

@@ -1,15 +1,17 @@
 package producer
 
 import (
-	"sync"
+	"context"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sordini-go/sordini"
+	"github.com/sordini-go/sordini/internal/uuid"
 )
 
-// call is one record on its way, from acceptance to its answer.
+// call is one record on its way to its answer, and the memory that it takes, in one piece. It is also the context in which the record goes through the middleware:
+// so accept finds it again.
 //
 //	topic.pending ── the topic is known ──▶ partition.waiting ◀── taken back ──┐
 //	                                              │                            │
@@ -18,14 +20,38 @@ import (
 // While it is in one of the first two it is ours alone: giving it up then means that it is not written. Given, it is franz-go's: giving it up then
 // answers the caller, and the record goes on without one.
 type call struct {
-	out  *sordini.Record
+	state
+	p      *Producer
+	answer func(*sordini.Record, error) // the method take
+
+	// Set by encode.
+	began   time.Time
+	record  sordini.Record
+	id      [uuid.Len]byte // a correlation id; a longer one has memory of its own, and so have more headers or a larger key and value than these
+	headers [4]sordini.Header
+	small   [144]byte
+
+	// Set by accept.
+	out  *sordini.Record // record, or what middleware sends in its place
 	rec  kgo.Record
-	wait *wait // of the caller that waits for it; it may outlive the call, which is not for the pool then
 	done func(*sordini.Record, error)
 	tx   *Tx   // nil outside of transactions
 	size int64 // bytes of room
+}
 
-	began time.Time
+// state is what is zero in a call that is not used.
+type state struct {
+	context.Context // the caller's
+
+	wait *wait // who waits for the answer; nil for SendAsync
+
+	// Of SendAsync.
+	callback func(Receipt, error)
+	staged   func(error) // tells the transaction; nil outside of one
+	err      error       // the answer; the rest of it is in record
+	behind   *call       // in the queue of callbacks
+	plain    bool        // no middleware can have kept anything of it
+	over     bool        // nobody needs the call once its callback has run
 
 	// Guarded by the topic's mutex until part is set, and by part's from then on.
 	part       *partition
@@ -47,16 +73,41 @@ func (p *Producer) takeBack(c *call) time.Time {
 // deadline is when it is answered at the latest.
 func (p *Producer) deadline(c *call) time.Time { return c.began.Add(p.cfg.deliveryTimeout) }
 
-// pool keeps calls that are over, for others.
-var pool = sync.Pool{New: func() any { return new(call) }}
-
-// recycle gives a call back that nobody has any more.
-func (c *call) recycle() {
-	if c.wait != nil {
-		return
+// finish passes on franz-go's answer. The call is no longer in any list, and is not ours any more when finish returns.
+func (c *call) finish(err error) {
+	if c.over = c.plain && c.wait == nil && err == nil; c.over {
+		clear(c.rec.Headers)
+		c.rec = kgo.Record{}
 	}
-	*c = call{}
-	pool.Put(c)
+	middlewares := c.out != &c.record
+	c.done(c.out, err)
+	if middlewares && c.wait == nil {
+		var over returns
+		over.add(c, &c.p.stock)
+		over.flush(&c.p.stock)
+	}
+}
+
+type callKey struct{}
+
+// Value makes the call findable through contexts that middleware derives.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// take takes the answer of a SendAsync from the middleware, and has it told.
+func (c *call) take(r *sordini.Record, err error) {
+	if c.staged != nil {
+		c.staged(err)
+	}
+	if r != &c.record {
+		c.record.Topic, c.record.Partition, c.record.Offset, c.record.Timestamp = r.Topic, r.Partition, r.Offset, r.Timestamp
+	}
+	c.err = truthful(r.Topic, err)
+	c.p.calls.add(c)
 }
 
 // hurries reports whether somebody waits for the call.

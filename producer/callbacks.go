@@ -10,26 +10,25 @@ import (
 // callbacks runs the users' callbacks of SendAsync one after another, on a goroutine of their own: franz-go's promises are all run by one goroutine, and a
 // callback that blocked it would hold up every acknowledgement of the producer. The goroutine ends when there is nothing to do.
 type callbacks struct {
-	log *slog.Logger
+	log   *slog.Logger
+	stock *stock
 
-	mu      sync.Mutex // guards what follows
-	queue   []callback
-	spare   []callback
-	running bool
-	ended   chan struct{} // closed when the goroutine ends, for who waits
+	mu          sync.Mutex // guards what follows
+	first, last *call
+	running     bool
+	ended       chan struct{} // closed when the goroutine ends, for who waits
 }
 
-type callback struct {
-	do  func(Receipt, error)
-	got Receipt
-	err error
-}
-
-// add queues a callback.
-func (c *callbacks) add(x callback) {
+// add queues the callback of a call that has its answer.
+func (c *callbacks) add(x *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queue = append(c.queue, x)
+	if c.first == nil {
+		c.first = x
+	} else {
+		c.last.behind = x
+	}
+	c.last = x
 	if !c.running {
 		c.running = true
 		go c.run()
@@ -39,8 +38,9 @@ func (c *callbacks) add(x callback) {
 func (c *callbacks) run() {
 	for {
 		c.mu.Lock()
-		batch := c.queue
-		if len(batch) == 0 {
+		x := c.first
+		c.first, c.last = nil, nil
+		if x == nil {
 			c.running = false
 			if c.ended != nil {
 				close(c.ended)
@@ -49,31 +49,29 @@ func (c *callbacks) run() {
 			c.mu.Unlock()
 			return
 		}
-		c.queue, c.spare = c.spare[:0], nil
 		c.mu.Unlock()
-		for i := range batch {
-			c.call(batch[i])
-			batch[i] = callback{}
+		var over returns
+		for x != nil {
+			next := x.behind
+			x.behind = nil // who keeps one does not keep those behind it
+			c.call(x)
+			if x.over {
+				over.add(x, c.stock)
+			}
+			x = next
 		}
-		c.mu.Lock()
-		if cap(batch) <= maxSpare {
-			c.spare = batch[:0]
-		}
-		c.mu.Unlock()
+		over.flush(c.stock)
 	}
 }
 
-// maxSpare bounds the memory that is kept between bursts.
-const maxSpare = 4096
-
 // call runs one callback. A panic in it must not take the others with it.
-func (c *callbacks) call(x callback) {
+func (c *callbacks) call(x *call) {
 	defer func() {
 		if v := recover(); v != nil {
-			c.log.Error("a callback of SendAsync panicked", "panic", fmt.Sprint(v), "topic", x.got.Topic, "stack", string(debug.Stack()))
+			c.log.Error("a callback of SendAsync panicked", "panic", fmt.Sprint(v), "topic", x.record.Topic, "stack", string(debug.Stack()))
 		}
 	}()
-	x.do(x.got, x.err)
+	x.callback(receipt(&x.record, x.err), x.err)
 }
 
 // idle returns a channel that is closed once no callback runs or waits.

@@ -72,9 +72,12 @@ func unknown(topic string, cause error) error {
 
 // truthful is what a caller is told: an error of middleware that does not say what became of the record gets the answer that can not be wrong.
 func truthful(topic string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var told *SendError
 	switch {
-	case err == nil || errors.As(err, &told):
+	case errors.As(err, &told):
 		return err
 	case errors.Is(err, ErrNotWritten):
 		return notWritten(topic, err)

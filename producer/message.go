@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/sordini-go/sordini"
 )
 
 // Message is a value on its way to its topic, for [Producer.SendAll]. Make it with [Publisher.Message] or [Publisher.Tombstone]. It may be sent more than once.
@@ -13,7 +11,7 @@ type Message struct {
 	p      *Producer
 	topic  string
 	tx     *Tx
-	encode func(context.Context) (*sordini.Record, error)
+	encode func(context.Context, *call) error
 }
 
 // Message is v for [Producer.SendAll]. v is encoded when it is sent.
@@ -25,8 +23,8 @@ func (pub *Publisher[T]) Tombstone(v T, opts ...SendOption) Message {
 }
 
 func (pub *Publisher[T]) message(v T, tombstone bool, opts []SendOption) Message {
-	return Message{p: pub.p, topic: pub.bound.Topic.Name, tx: pub.tx, encode: func(ctx context.Context) (*sordini.Record, error) {
-		return pub.record(ctx, v, tombstone, opts)
+	return Message{p: pub.p, topic: pub.bound.Topic.Name, tx: pub.tx, encode: func(ctx context.Context, c *call) error {
+		return pub.encode(ctx, c, v, tombstone, opts)
 	}}
 }
 
@@ -49,11 +47,12 @@ func (p *Producer) SendAll(ctx context.Context, messages ...Message) error {
 		ctx = staging{ctx, tx}
 	}
 	errs := make([]error, len(messages))
-	records := make([]*sordini.Record, len(messages))
+	calls := make([]*call, len(messages))
 	for i, m := range messages {
-		records[i], errs[i] = m.encode(ctx)
+		calls[i] = p.stock.get(p)
+		errs[i] = m.encode(ctx, calls[i])
 	}
-	p.sendAll(ctx, records, errs)
+	p.sendAll(ctx, calls, errs)
 	for i, err := range errs {
 		if err != nil {
 			errs[i] = fmt.Errorf("message %d to %s: %w", i, messages[i].topic, err)

@@ -153,7 +153,7 @@ func (c *config) check() error {
 	return nil
 }
 
-// SendOption changes one send.
+// SendOption changes one send. One of your own must not keep the record.
 type SendOption func(*sordini.Record)
 
 // Header adds a header to the record. A correlation-id or source given so is used in place of the producer's.

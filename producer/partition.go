@@ -15,7 +15,7 @@ import (
 const stallAfter = time.Second
 
 // companyBytes is how much of a partition waits for company: no more than Java's batch.size, which several requests are worth.
-const companyBytes = 64 << 10
+const companyBytes = 16 << 10
 
 // partition is the queue before franz-go's own for one partition.
 //
@@ -32,6 +32,9 @@ type partition struct {
 	t       *topic
 	id      int32
 	promise func(*kgo.Record, error)
+
+	giving sync.Mutex // held while records are given, so that they are given in their order; guards next
+	next   []*call
 
 	mu      sync.Mutex  // guards what follows, and the calls in the lists
 	waiting calls       // ours
@@ -53,37 +56,51 @@ func newPartition(t *topic, id int32) *partition {
 
 // add takes a call over. The topic is known and the record fits.
 func (p *partition) add(c *call) {
+	now := c.began // c may be over once it is in the list
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	c.part = p
-	if p.taking || p.stuck || p.stalledLocked(c.began) {
-		p.stuck = true
-		p.waiting.push(c)
-		return
-	}
-	if p.waiting.n == 0 && (p.given.n == 0 || c.hurries()) && !c.corked() {
-		p.giveLocked(c, c.began)
-		return
-	}
 	p.waiting.push(c)
-	if p.waiting.bytes >= companyBytes || c.hurries() && !c.corked() {
-		p.giveAllLocked(c.began)
+	var give bool
+	switch {
+	case p.taking || p.stuck || p.stalledLocked(now):
+		p.stuck = true
+	case p.waiting.bytes >= companyBytes:
+		give = true
+	case !c.corked():
+		give = c.hurries() || p.waiting.n == 1 && p.given.n == 0
+	}
+	p.mu.Unlock()
+	if give {
+		p.give(now)
 	}
 }
 
 // uncork gives what waited for the others of its batch.
-func (p *partition) uncork() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.taking && !p.stuck {
-		p.giveAllLocked(time.Now())
-	}
-}
+func (p *partition) uncork() { p.give(time.Now()) }
 
-func (p *partition) giveAllLocked(now time.Time) {
-	for c := p.waiting.pop(); c != nil; c = p.waiting.pop() {
-		p.giveLocked(c, now)
+// give gives franz-go all that is ours, unless that is held back. Whoever finds that something is to be given calls it afterwards, without the lock: franz-go's
+// answers need that, and giving takes long.
+func (p *partition) give(now time.Time) {
+	p.giving.Lock()
+	defer p.giving.Unlock()
+	p.mu.Lock()
+	if !p.taking && !p.stuck {
+		for _, l := range []*calls{&p.back, &p.waiting} {
+			for c := l.pop(); c != nil; c = l.pop() {
+				c.given, c.lost = now.Sub(c.began), p.t.p.lost.Load()
+				c.rec.Topic, c.rec.Partition, c.rec.Context = p.t.name, p.id, p.gen
+				p.given.push(c)
+				p.next = append(p.next, c)
+			}
+		}
 	}
+	p.mu.Unlock()
+	for i, c := range p.next {
+		p.next[i] = nil
+		// Produce does not block: franz-go's buffer is larger than our room. The record's own context is the generation; a caller's would fail its neighbours.
+		p.t.p.cl.Produce(context.Background(), &c.rec, p.promise)
+	}
+	p.next = p.next[:0]
 }
 
 func (p *partition) stalledLocked(now time.Time) bool {
@@ -99,14 +116,6 @@ func (p *partition) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.taking || p.stuck
-}
-
-func (p *partition) giveLocked(c *call, now time.Time) {
-	c.given, c.lost = now.Sub(c.began), p.t.p.lost.Load()
-	c.rec.Topic, c.rec.Partition, c.rec.Context = p.t.name, p.id, p.gen
-	p.given.push(c)
-	// Produce does not block: franz-go's buffer is larger than our room. The record's own context is the generation; a caller's would fail its neighbours.
-	p.t.p.cl.Produce(context.Background(), &c.rec, p.promise)
 }
 
 // promised is franz-go's answer for one record. It runs on franz-go's one goroutine for answers.
@@ -135,47 +144,44 @@ func (p *partition) promised(r *kgo.Record, err error) {
 		}
 	}
 	c.answered = c.answered || gone != nil
-	p.resumeLocked()
-	last := p.given.n == 0
+	give := p.resumeLocked()
+	last := p.given.n == 0 && !give
 	p.mu.Unlock()
-	if mine && gone != nil {
-		c.done(c.out, tell)
-	}
-	if errors.Is(err, kerr.UnknownTopicID) {
-		p.t.reopen()
+	if give {
+		p.give(time.Now())
 	}
 	if gone != nil {
 		if err != nil && p.t.p.closing.Load() && p.certain(c, err) {
 			p.t.p.notSent.Add(1)
 		}
-		p.t.p.passed(gone, last)
+		size := c.size
 		if mine {
-			gone.recycle()
+			c.finish(tell)
 		}
+		p.t.p.passed(size, last)
 	} else if last {
 		p.t.p.countOut()
 	}
+	if errors.Is(err, kerr.UnknownTopicID) {
+		p.t.reopen()
+	}
 }
 
-// resumeLocked gives what waits, once it may.
-func (p *partition) resumeLocked() {
+// resumeLocked reports whether what waits is to be given now.
+func (p *partition) resumeLocked() bool {
 	if p.taking {
 		if p.given.n > 0 {
-			return
+			return false
 		}
 		p.taking, p.gen = false, newGeneration()
 		p.t.p.takingBack.Add(-1)
 	}
 	if p.back.n == 0 && !p.stuck && (p.waiting.n == 0 || p.given.n > 0) {
-		return
+		return false
 	}
-	now := time.Now()
 	p.stuck = false
-	for c := p.back.pop(); c != nil; c = p.back.pop() {
-		p.giveLocked(c, now)
-	}
-	p.giveAllLocked(now)
-	p.seen, p.seenAt = p.acked, now
+	p.seen, p.seenAt = p.acked, time.Now()
+	return p.back.n+p.waiting.n > 0
 }
 
 // takeLocked asks franz-go to give back what it has and reports whether it is asked for the first time. It is not asked where an answer was lost since:

@@ -35,6 +35,8 @@ type Producer struct {
 	sender  sordini.Sender // the chain, ending in accept
 	source  []byte         // every record shares it
 	room    room
+	wrapped bool // with middleware of users
+	stock   stock
 	calls   callbacks
 	loop    loop
 	tx      *transactor // nil without a TransactionalID
@@ -81,7 +83,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	p := &Producer{cluster: cluster, cfg: cfg, source: source, log: cluster.Log(), shut: make(chan struct{}), drained: make(chan struct{}), contracts: map[string]sordini.Spec{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.room.maxRecords, p.room.maxBytes, p.room.fails, p.room.closed = int64(cfg.maxRecords), int64(cfg.maxBytes), cfg.full == Fail, p.shut
-	p.calls.log = p.log
+	p.calls.log, p.calls.stock = p.log, &p.stock
 	p.alarm.ring = p.sweep
 
 	codec, _ := cfg.codec.kgo()
@@ -118,6 +120,7 @@ func New(cluster sordini.Cluster, opts ...Option) (*Producer, error) {
 	if cfg.claims != nil {
 		cfg.chain = append(cfg.chain, middleware.SendClaimCheck(cfg.claims, cfg.claimsFrom))
 	}
+	p.wrapped = len(cfg.chain) > 0
 	p.sender = middleware.WrapSend(middleware.WrapSend(p.accept, cfg.chain...), middleware.SendTracing(t), middleware.SendMetrics(t)) // the correlation id is the publisher's: see identify
 	return p, nil
 }
@@ -133,18 +136,17 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 		done(r, notWritten(r.Topic, err))
 		return
 	}
-	now := time.Now()
-	c := pool.Get().(*call)
-	c.out, c.done, c.tx, c.size, c.began = r, done, tx, int64(len(r.Key)+len(r.Value)), now
-	c.rec.Key, c.rec.Value, c.rec.Headers, c.rec.Timestamp = r.Key, r.Value, r.Headers, r.Timestamp
+	from, _ := ctx.Value(callKey{}).(*call)
+	c := p.callFor(ctx, from)
+	c.out, c.done, c.tx, c.size = r, done, tx, int64(len(r.Key)+len(r.Value))
+	c.rec = kgo.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
 	for i := range r.Headers {
 		c.size += int64(len(r.Headers[i].Key) + len(r.Headers[i].Value))
 	}
-	if c.rec.Timestamp.IsZero() {
-		c.rec.Timestamp = now
+	if r.Timestamp.IsZero() {
+		c.rec.Timestamp = c.began
 	}
-	w, _ := ctx.Value(waitKey{}).(*wait)
-	c.wait = w
+	w := c.wait
 	if err := p.makeRoom(ctx, w, c); err != nil {
 		done(r, notWritten(r.Topic, err))
 		return
@@ -159,11 +161,31 @@ func (p *Producer) accept(ctx context.Context, r *sordini.Record, done func(*sor
 	t := p.topic(r.Topic)
 	t.add(c)
 	if w != nil {
-		w.attach(r, t, c)
+		if r == &from.record { // and not one that middleware sends on its own
+			w.attach(t, c)
+		}
 		if !w.corked.Load() { // it may have been taken off between the two
 			t.uncork(c)
 		}
 	}
+}
+
+// callFor returns the call for a record that comes from the one in its context: that one itself, unless there is middleware of users, which may send what it likes
+// as often as it likes.
+func (p *Producer) callFor(ctx context.Context, from *call) *call {
+	c := from
+	switch {
+	case from == nil:
+		c = p.stock.get(p)
+	case p.wrapped:
+		c = p.stock.get(p)
+		c.wait = from.wait
+	case ctx == context.Context(from):
+		c.plain = true // and it has just begun
+		return c
+	}
+	c.began = time.Now()
+	return c
 }
 
 // makeRoom takes room for a call. Where it has to wait, nothing may wait for the call's company: the room that is missing may be that of its own batch.
@@ -195,11 +217,12 @@ type tally struct{ records, bytes int64 }
 // tallied is which part of the room may be free and not be counted so.
 const tallied = 64
 
-// passed is left for a call whose answer came. last says that no other answer of its partition is sure to come. Only franz-go's goroutine for answers calls it.
-func (p *Producer) passed(c *call, last bool) {
+// passed is left for a call of so many bytes whose answer came. last says that no other answer of its partition is sure to come. Only franz-go's goroutine for
+// answers calls it.
+func (p *Producer) passed(bytes int64, last bool) {
 	t := &p.over
 	t.records++
-	t.bytes += c.size
+	t.bytes += bytes
 	if last || t.records >= tallied || t.records >= p.room.maxRecords/tallied || t.bytes >= p.room.maxBytes/tallied || p.shutting.Load() {
 		p.countOut()
 	}

@@ -67,36 +67,36 @@ func (p *Producer) agree(spec sordini.Spec) error {
 // Many records are sent faster by SendBatch, by SendAsync or from several goroutines: a loop of Sends waits out a round trip for each. Order of the records of
 // one key is the order of the calls.
 func (pub *Publisher[T]) Send(ctx context.Context, v T, opts ...SendOption) error {
-	r, err := pub.record(ctx, v, false, opts)
-	if err != nil {
+	c := pub.p.stock.get(pub.p)
+	if err := pub.encode(ctx, c, v, false, opts); err != nil {
 		return err
 	}
 	if pub.tx != nil {
-		return pub.stage(ctx, r)
+		return pub.stage(ctx, c)
 	}
 	began := pub.p.loop.enter()
-	err = pub.p.send(ctx, r)
+	err := pub.p.send(ctx, c)
 	pub.p.loop.leave(began, pub.p.log)
 	return err
 }
 
 // stage sends a record in the publisher's transaction.
-func (pub *Publisher[T]) stage(ctx context.Context, r *sordini.Record) error {
+func (pub *Publisher[T]) stage(ctx context.Context, c *call) error {
 	ctx, err := pub.in(ctx)
 	if err != nil {
-		return notWritten(r.Topic, err)
+		return notWritten(c.record.Topic, err)
 	}
-	return pub.p.send(ctx, r)
+	return pub.p.send(ctx, c)
 }
 
 // Delete sends a tombstone for v's key and waits, as Send does: on a compacted topic the key's records are removed. Only the key of v is used. A contract
 // without a key can not delete.
 func (pub *Publisher[T]) Delete(ctx context.Context, v T, opts ...SendOption) error {
-	r, err := pub.record(ctx, v, true, opts)
-	if err != nil {
+	c := pub.p.stock.get(pub.p)
+	if err := pub.encode(ctx, c, v, true, opts); err != nil {
 		return err
 	}
-	return pub.stage(ctx, r)
+	return pub.stage(ctx, c)
 }
 
 // SendAsync sends v and calls done with the answer, exactly once, from another goroutine. It returns as soon as the record is accepted, and blocks only
@@ -111,31 +111,25 @@ func (pub *Publisher[T]) SendAsync(ctx context.Context, v T, done func(Receipt, 
 	if done == nil {
 		done = func(Receipt, error) {}
 	}
-	fail := func(err error) {
-		pub.p.calls.add(callback{do: done, got: Receipt{Topic: pub.bound.Topic.Name, Partition: -1, Offset: -1}, err: err})
-	}
-	answered := func(error) {}
+	c := pub.p.stock.get(pub.p)
+	c.callback, c.record.Topic = done, pub.bound.Topic.Name
 	if pub.tx != nil {
 		in, err := pub.in(ctx)
 		if err == nil {
-			answered, err = pub.tx.announce()
+			c.staged, err = pub.tx.announce()
 		}
 		if err != nil {
-			fail(notWritten(pub.bound.Topic.Name, err))
+			c.take(&c.record, notWritten(c.record.Topic, err))
 			return
 		}
 		ctx = in
 	}
-	r, err := pub.record(ctx, v, false, opts)
-	if err != nil {
-		answered(err)
-		fail(err)
+	if err := pub.encode(ctx, c, v, false, opts); err != nil {
+		c.take(&c.record, err)
 		return
 	}
-	pub.p.sender(ctx, r, func(r *sordini.Record, err error) {
-		answered(err)
-		pub.p.calls.add(callback{do: done, got: receipt(r, err), err: truthful(r.Topic, err)})
-	})
+	c.Context = ctx
+	pub.p.sender(c, &c.record, c.answer)
 }
 
 // SendBatch sends records and waits for all answers. They are sent together, in their order, and each stands for itself: it is not a transaction. The
@@ -149,11 +143,12 @@ func (pub *Publisher[T]) SendBatch(ctx context.Context, vs []T, opts ...SendOpti
 		return notWritten(pub.bound.Topic.Name, err)
 	}
 	errs := make([]error, len(vs))
-	records := make([]*sordini.Record, len(vs))
+	calls := make([]*call, len(vs))
 	for i, v := range vs {
-		records[i], errs[i] = pub.record(ctx, v, false, opts)
+		calls[i] = pub.p.stock.get(pub.p)
+		errs[i] = pub.encode(ctx, calls[i], v, false, opts)
 	}
-	pub.p.sendAll(ctx, records, errs)
+	pub.p.sendAll(ctx, calls, errs)
 	for i, err := range errs {
 		if err != nil {
 			errs[i] = fmt.Errorf("record %d: %w", i, err)
@@ -162,29 +157,19 @@ func (pub *Publisher[T]) SendBatch(ctx context.Context, vs []T, opts ...SendOpti
 	return errors.Join(errs...)
 }
 
-// parcel is a record with room for its usual headers and a small key and value, made in one allocation. It is not used again: middleware may look
-// at a record after it was answered.
-type parcel struct {
-	r       sordini.Record
-	headers [4]sordini.Header
-	small   [144]byte
-	id      [uuid.Len]byte // a correlation id; a longer one has memory of its own
-}
-
-// record encodes v.
-func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts []SendOption) (*sordini.Record, error) {
+// encode makes v the call's record.
+func (pub *Publisher[T]) encode(ctx context.Context, c *call, v T, tombstone bool, opts []SendOption) error {
 	name := pub.bound.Topic.Name
-	m := new(parcel)
-	r := &m.r
-	r.Topic, r.Partition, r.Offset, r.LeaderEpoch, r.Headers = name, -1, -1, -1, m.headers[:0]
-	buf := m.small[:0]
-	if hint := pub.hint.Load(); hint > int64(len(m.small)) {
+	r := &c.record
+	*r = sordini.Record{Topic: name, Partition: -1, Offset: -1, LeaderEpoch: -1, Headers: c.headers[:0]}
+	buf := c.small[:0]
+	if hint := pub.hint.Load(); hint > int64(len(c.small)) {
 		buf = make([]byte, 0, hint+hint/16)
 	}
 	if pub.bound.Keyed() {
 		var err error
 		if buf, err = pub.bound.AppendKey(ctx, buf, v, &r.Headers); err != nil {
-			return nil, notWritten(name, fmt.Errorf("%w key: %w", ErrEncode, err))
+			return notWritten(name, fmt.Errorf("%w key: %w", ErrEncode, err))
 		}
 		r.Key = buf[:len(buf):len(buf)]
 	}
@@ -193,16 +178,16 @@ func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts [
 	case !tombstone:
 		var err error
 		if buf, err = pub.bound.AppendValue(ctx, buf, v, &r.Headers); err != nil {
-			return nil, notWritten(name, fmt.Errorf("%w value: %w", ErrEncode, err))
+			return notWritten(name, fmt.Errorf("%w value: %w", ErrEncode, err))
 		}
 		r.Value = buf[n:]
 		if pub.bound.Keyed() {
 			r.Key = buf[:n:n] // encoding the value may have moved it
 		}
 	case !pub.bound.Keyed():
-		return nil, notWritten(name, fmt.Errorf("the contract of topic %q is sordini.Unkeyed: without a key there is nothing to delete: %w", name, sordini.ErrContract))
+		return notWritten(name, fmt.Errorf("the contract of topic %q is sordini.Unkeyed: without a key there is nothing to delete: %w", name, sordini.ErrContract))
 	}
-	if n := int64(len(buf)); n != pub.hint.Load() && max(n, pub.hint.Load()) > int64(len(m.small)) {
+	if n := int64(len(buf)); n != pub.hint.Load() && max(n, pub.hint.Load()) > int64(len(c.small)) {
 		pub.hint.Store(n)
 	}
 	if pub.typ != nil {
@@ -211,15 +196,21 @@ func (pub *Publisher[T]) record(ctx context.Context, v T, tombstone bool, opts [
 	for _, o := range opts {
 		o(r)
 	}
-	pub.p.identify(ctx, m)
-	return r, nil
+	pub.p.identify(ctx, c)
+	return nil
 }
 
 // identify writes the headers that every record has, as middleware.SendCorrelation does, which costs an allocation more: one that is there is left as it is.
-func (p *Producer) identify(ctx context.Context, m *parcel) {
-	r := &m.r
+func (p *Producer) identify(ctx context.Context, c *call) {
+	r := &c.record
+	c.began = time.Now()
 	if _, ok := r.Headers.Get(sordini.HeaderCorrelationID); !ok {
-		id := correlation.AppendHeader(ctx, m.id[:0])
+		id := c.id[:]
+		if given := correlation.ID(ctx); given != "" {
+			id = append(c.id[:0], given...)
+		} else {
+			uuid.Append(c.id[:0], uuid.V7At(c.began))
+		}
 		r.Headers.Add(sordini.HeaderCorrelationID, id[:len(id):len(id)])
 	}
 	if len(p.source) > 0 {

@@ -9,18 +9,16 @@ import (
 	"github.com/sordini-go/sordini"
 )
 
-// wait is a caller that waits for the answers of its records. It travels through the middleware in the context, so that accept can tell it where a
-// record is, and the caller can give it up when its context ends.
+// wait is a caller that waits for the answers of its records. Accept tells it where they are, so that the caller can give them up when its context ends.
 type wait struct {
-	context.Context
+	ctx    context.Context
 	corked atomic.Bool // more records are to come: those that are there wait for them
 
-	mu      sync.Mutex // guards what follows
-	current *sordini.Record
-	at      []place
-	left    int
-	over    bool          // the caller is gone
-	done    chan struct{} // closed when left is 0
+	mu   sync.Mutex // guards what follows
+	at   []place
+	left int
+	over bool          // the caller is gone
+	done chan struct{} // closed when left is 0
 }
 
 // place is where a call is.
@@ -29,21 +27,17 @@ type place struct {
 	c *call
 }
 
-type waitKey struct{}
-
-// Value makes the wait findable through contexts that middleware derives.
-func (w *wait) Value(key any) any {
-	if key == (waitKey{}) {
-		return w
-	}
-	return w.Context.Value(key)
+// expect makes it the wait of a call that is to be sent.
+func (w *wait) expect(c *call) {
+	c.Context, c.wait = w.ctx, w
+	w.left++
 }
 
-// attach notes where a record is. Records that middleware sends on its own with the same context are not the caller's.
-func (w *wait) attach(r *sordini.Record, t *topic, c *call) {
+// attach notes where a record is.
+func (w *wait) attach(t *topic, c *call) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r == w.current && !w.over {
+	if !w.over {
 		w.at = append(w.at, place{t, c})
 	}
 }
@@ -81,12 +75,12 @@ func (w *wait) await() {
 	select {
 	case <-w.done:
 		return
-	case <-w.Context.Done():
+	case <-w.ctx.Done():
 	}
 	w.mu.Lock()
 	at := w.at
 	w.mu.Unlock()
-	cause := context.Cause(w.Context)
+	cause := context.Cause(w.ctx)
 	for _, x := range at {
 		x.t.abandon(x.c, cause)
 	}
@@ -96,12 +90,13 @@ func (w *wait) await() {
 var errNoAnswer = errors.New("no answer yet")
 
 // send sends one record and waits.
-func (p *Producer) send(ctx context.Context, r *sordini.Record) error {
-	w := &wait{Context: ctx, current: r, left: 1, done: make(chan struct{})}
+func (p *Producer) send(ctx context.Context, c *call) error {
+	w := &wait{ctx: ctx, done: make(chan struct{})}
+	w.expect(c)
 	err := errNoAnswer
-	p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&err, e) })
+	p.sender(c, &c.record, func(_ *sordini.Record, e error) { w.answer(&err, e) })
 	w.await()
-	return w.leave(r, &err)
+	return w.leave(&c.record, &err)
 }
 
 // leave ends the wait for one answer: what has not come by now is nobody's.
@@ -110,38 +105,34 @@ func (w *wait) leave(r *sordini.Record, err *error) error {
 	defer w.mu.Unlock()
 	w.over = true
 	if *err == errNoAnswer {
-		*err = unknown(r.Topic, context.Cause(w.Context))
+		*err = unknown(r.Topic, context.Cause(w.ctx))
 	}
 	return truthful(r.Topic, *err)
 }
 
-// sendAll sends records and waits. errs has a place for each; a record that is nil has its error already.
-func (p *Producer) sendAll(ctx context.Context, records []*sordini.Record, errs []error) {
-	w := &wait{Context: ctx, done: make(chan struct{})}
+// sendAll sends records and waits. errs has a place for each; what has an error there was not encoded and is not sent.
+func (p *Producer) sendAll(ctx context.Context, calls []*call, errs []error) {
+	w := &wait{ctx: ctx, done: make(chan struct{})}
 	w.corked.Store(true)
-	for _, r := range records {
-		if r != nil {
-			w.left++
+	for i, c := range calls {
+		if errs[i] == nil {
+			w.expect(c)
+			errs[i] = errNoAnswer
 		}
 	}
 	if w.left == 0 {
 		return
 	}
-	for i, r := range records {
-		if r == nil {
-			continue
+	for i, c := range calls {
+		if c.wait != nil {
+			p.sender(c, &c.record, func(_ *sordini.Record, e error) { w.answer(&errs[i], e) })
 		}
-		w.mu.Lock()
-		w.current = r
-		errs[i] = errNoAnswer
-		w.mu.Unlock()
-		p.sender(w, r, func(_ *sordini.Record, e error) { w.answer(&errs[i], e) })
 	}
 	w.uncork()
 	w.await()
-	for i, r := range records {
-		if r != nil {
-			errs[i] = w.leave(r, &errs[i])
+	for i, c := range calls {
+		if c.wait != nil {
+			errs[i] = w.leave(&c.record, &errs[i])
 		}
 	}
 }

@@ -40,7 +40,10 @@ func Protocol(p GroupProtocol) Option {
 // a classic group, whose return has every member confirm what it has. The price: those of one that does not come back stand still for
 // as long.
 //
-// When two members run with one id, the older one's Run ends with an error that wraps kerr.FencedInstanceID.
+// When two members of a classic group run with one id, the one that joined last has its place: the other one commits nothing more, and its Run ends with an
+// error that wraps kerr.FencedInstanceID. In ConsumerProtocol the place is the first one's until it has stopped, or its session is over: the second waits for
+// it, unhealthy with the reason "group-session" (UNRELEASED_INSTANCE_ID). So one that was killed, and is back, waits there for its last session's end. A first one
+// that was away for longer waits for the second in its turn, or its Run ends as in a classic group.
 func StaticMember(instance string) Option {
 	return groupOption(func(c *config) {
 		switch {

@@ -196,6 +196,36 @@ func TestSecondStaticMemberWithTheSameIDEndsTheFirst(t *testing.T) {
 	})
 }
 
+// TestSecondStaticMemberOfTheConsumerProtocolWaitsForTheFirst: Kafka gives the place to nobody else before the first has stopped.
+func TestSecondStaticMemberOfTheConsumerProtocolWaitsForTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		got, late := newSeen(t), newSeen(t)
+		p := consumer.Protocol(consumer.ConsumerProtocol)
+		first := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }, p, consumer.StaticMember("pod-0")))
+		w.put("a=1")
+		got.wait(1)
+		g := w.group(func(_ context.Context, m *consumer.Message[string]) error { late.add(m.Value); return nil }, p, consumer.StaticMember("pod-0"))
+		second := start(t, g)
+		waitFor(t, "it says what it waits for", func() bool {
+			return slices.ContainsFunc(g.Health().Reasons, func(r consumer.Reason) bool {
+				return r.Code == "group-session" && strings.Contains(r.Summary, "UNRELEASED_INSTANCE_ID")
+			})
+		})
+		w.put("a=2")
+		got.wait(2)
+		first.cleanly()
+		w.put("a=3")
+		late.wait(1)
+		if all := late.all(); all[0] != "3" {
+			t.Errorf("the second handled %q", all)
+		}
+		waitFor(t, "it is healthy", func() bool { return g.Health().OK })
+		second.cleanly()
+	})
+}
+
 func TestRackReadsFromAReplicaNearby(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, brokertest.Racks("a", "b", "c"), brokertest.Topics(broker.Topic{Name: "near", Partitions: 1, ReplicationFactor: 3}),

@@ -176,12 +176,23 @@ func (e *engine) fits(have admin.Topic, cfg admin.Configs, want admin.NewTopic, 
 	return ps
 }
 
-// create makes what is missing.
+// create makes what is missing. A broker that goes away meanwhile is no reason to give up, settleTime long at most.
 func (e *engine) create(ctx context.Context, topics []admin.NewTopic) (ps []problem) {
 	if len(topics) == 0 {
 		return nil
 	}
+	began := time.Now()
 	made, err := admin.CreateTopics(ctx, e.side, false, topics...)
+	for wait := 50 * time.Millisecond; err != nil && ctx.Err() == nil && time.Since(began) < settleTime; wait = min(2*wait, time.Second) {
+		if refused := (*kerr.Error)(nil); errors.As(err, &refused) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		made, err = admin.CreateTopics(ctx, e.side, false, topics...)
+	}
 	for _, t := range topics {
 		failed := err
 		if err == nil {

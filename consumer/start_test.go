@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sordini-go/sordini/broker"
 	"github.com/sordini-go/sordini/consumer"
 	"github.com/sordini-go/sordini/internal/history"
 )
@@ -68,5 +69,26 @@ func TestPositionOfANewGroupSurvivesACrash(t *testing.T) {
 		}
 		r2.cleanly()
 		r.stop()
+	})
+}
+
+// A group whose network goes away in the middle of its start makes its companions when it is back.
+func TestAGroupStartsWhereTheCreationOfItsCompanionsIsCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.whole = true
+		c, l := w.wire()
+		creating := w.Inject(broker.Fault{API: broker.APICreateTopics, Stall: true, Count: 1})
+		got := newSeen(t)
+		r := start(t, w.groupOn(c, func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil }))
+		waitFor(t, "a companion is being made", func() bool { return creating.Hits() == 1 })
+		l.sever()
+		time.Sleep(2 * time.Second)
+		l.mu.Lock()
+		l.cut = false
+		l.mu.Unlock()
+		w.put("a=1")
+		got.wait(1)
+		r.cleanly()
 	})
 }

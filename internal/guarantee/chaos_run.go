@@ -199,6 +199,13 @@ func (x *chaos) during(done <-chan struct{}) {
 }
 
 func (x *chaos) replaceDead() {
+	for _, l := range x.loads {
+		for _, m := range slices.Clone(l.live) {
+			if !m.running() { // its network was cut while it started
+				x.bury(m)
+			}
+		}
+	}
 	for {
 		select {
 		case m := <-x.died:

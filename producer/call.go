@@ -75,13 +75,14 @@ func (p *Producer) deadline(c *call) time.Time { return c.began.Add(p.cfg.delive
 
 // finish passes on franz-go's answer. The call is no longer in any list, and is not ours any more when finish returns.
 func (c *call) finish(err error) {
-	if c.over = c.plain && c.wait == nil && err == nil; c.over {
-		clear(c.rec.Headers)
+	again := c.wait == nil && err == nil // what failed may still be on its way out
+	if c.over = again && c.plain; c.over {
+		clear(c.headers[:])
 		c.rec = kgo.Record{}
 	}
 	middlewares := c.out != &c.record
 	c.done(c.out, err)
-	if middlewares && c.wait == nil {
+	if middlewares && again {
 		var over returns
 		over.add(c, &c.p.stock)
 		over.flush(&c.p.stock)

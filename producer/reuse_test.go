@@ -55,3 +55,19 @@ func TestARecordThatMiddlewareHadIsNotUsedAgain(t *testing.T) {
 		t.Errorf("%d records were seen", len(kept))
 	}
 }
+
+// Headers that an option of the service's own gives to many records stay what they are.
+func TestHeadersThatManyRecordsShareAreKept(t *testing.T) {
+	shared := sordini.Headers{{Key: sordini.HeaderCorrelationID, Value: []byte("c")}, {Key: sordini.HeaderSource, Value: []byte("s")}}
+	f := start(t, nil)
+	for range 100 {
+		answered := make(chan error, 1)
+		f.pub.SendAsync(t.Context(), order{ID: "k"}, func(_ producer.Receipt, err error) { answered <- err }, func(r *sordini.Record) { r.Headers = shared })
+		if err := <-answered; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fmt.Sprintf("%s", shared); got != "[{correlation-id c} {source s}]" {
+		t.Errorf("they are %s", got)
+	}
+}

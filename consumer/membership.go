@@ -3,6 +3,8 @@ package consumer
 import (
 	"context"
 	"fmt"
+	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -79,7 +81,8 @@ func (c *config) membershipOptions() []kgo.Opt {
 		kgo.RebalanceTimeout(rebalanceTimeout),
 	}
 	if c.protocol == ConsumerProtocol {
-		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())) // which asks for the uniform assignor
+		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()), // which asks for the uniform assignor
+			kgo.WithHooks(unhurried{}))
 	} else {
 		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
 	}
@@ -90,6 +93,18 @@ func (c *config) membershipOptions() []kgo.Opt {
 		opts = append(opts, kgo.Rack(c.rack))
 	}
 	return opts
+}
+
+// unhurried has a client wait for a moment where it can not reach a broker. When the coordinator of a group of KIP-848's protocol is gone while a member asks what
+// is committed, franz-go 1.22.2 begins the session again at once and asks the same broker (manage848 in consumer_group_848.go), as fast as it can, until it
+// happens to look at the cluster.
+type unhurried struct{}
+
+// OnBrokerConnect is called by the goroutine that dialled.
+func (unhurried) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err != nil {
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // instance is the group.instance.id as requests carry it.

@@ -22,13 +22,18 @@ func (x *chaos) fault(n int, kill bool) {
 	}
 	l := x.loads[x.rng.IntN(len(x.loads))]
 	verbs := map[string]func(){}
-	x.memberFaults(verbs, l)
-	x.sourceFaults(verbs, l)
-	x.wireFaults(verbs, l)
-	x.brokerFaults(verbs, l)
-	l.redriveVerbs(verbs)
-	if l.kind.faults != nil {
-		l.kind.faults(l, verbs)
+	if l.static && !kill && x.rng.IntN(4) == 0 { // among so many there would be too few of them
+		x.staticFaults(verbs, l)
+	}
+	if len(verbs) == 0 {
+		x.memberFaults(verbs, l)
+		x.sourceFaults(verbs, l)
+		x.wireFaults(verbs, l)
+		x.brokerFaults(verbs, l)
+		l.redriveVerbs(verbs)
+		if l.kind.faults != nil {
+			l.kind.faults(l, verbs)
+		}
 	}
 	names := slices.Sorted(maps.Keys(verbs))
 	name := names[x.rng.IntN(len(names))]
@@ -83,7 +88,7 @@ func (x *chaos) memberFaults(verbs map[string]func(), l *load) {
 		ctx, cancel := context.WithTimeout(x.ctx, 5*time.Second)
 		defer cancel()
 		m.expected.Store(true)
-		_ = x.target.Faults.ExpireMember(ctx, l.group, m.name) // it may be between two memberships, and the coordinator may be away
+		_ = x.target.Faults.ExpireMember(ctx, l.group, m.client) // it may be between two memberships, and the coordinator may be away
 	}
 }
 
@@ -126,7 +131,8 @@ func (l *load) goOver() {
 func (l *load) leaving(m *member) {
 	m.drain()
 	err := m.wait()
-	if err != nil && !errors.Is(err, consumer.ErrCommit) && !errors.Is(err, context.Canceled) && !(m.hurried && errors.Is(err, consumer.ErrUndrained)) {
+	if err != nil && !errors.Is(err, consumer.ErrCommit) && !errors.Is(err, context.Canceled) && !(m.hurried && errors.Is(err, consumer.ErrUndrained)) &&
+		!(m.twin && errors.Is(err, kerr.FencedInstanceID)) {
 		l.t.Errorf("Run of %s: %v", m.name, err)
 	}
 }
@@ -201,7 +207,7 @@ func (x *chaos) wireFaults(verbs map[string]func(), l *load) {
 	verbs["a member's words are stalled"] = x.whilst(Fault{API: membership[x.rng.IntN(len(membership))], Do: Stall, Count: 2}, x.upTo(3))
 	verbs["everything jitters"] = x.whilst(Fault{API: AnyAPI, Do: Delay, Jitter: 50 * time.Millisecond, Probability: 0.5}, x.upTo(3))
 	if len(l.live) > 0 {
-		verbs["a member's link is slow"] = x.whilst(Fault{API: AnyAPI, Client: l.live[x.rng.IntN(len(l.live))].name, Do: Slow, BytesPerSecond: 20_000}, x.upTo(4))
+		verbs["a member's link is slow"] = x.whilst(Fault{API: AnyAPI, Client: l.live[x.rng.IntN(len(l.live))].client, Do: Slow, BytesPerSecond: 20_000}, x.upTo(4))
 	}
 	verbs["a broker stalls fetches"] = x.whilst(Fault{API: kmsg.Fetch, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
 	verbs["a broker stalls sends"] = x.whilst(Fault{API: kmsg.Produce, Broker: x.anyBroker(), Do: Stall}, x.upTo(3))
@@ -233,15 +239,7 @@ func (x *chaos) brokerFaults(verbs map[string]func(), l *load) {
 			x.moveALeader(l.topic.Name, p)
 		}
 	}
-	verbs["a coordinator moves"] = func() {
-		x.do("move the coordinator", func(ctx context.Context) error {
-			from, err := x.target.Faults.Coordinator(ctx, l.group)
-			if err != nil {
-				return err
-			}
-			return x.target.Faults.MoveCoordinator(ctx, l.group, x.other(from))
-		})
-	}
+	verbs["a coordinator moves"] = l.moveCoordinator
 	if x.target.Foreign {
 		return
 	}
@@ -293,6 +291,16 @@ func (x *chaos) replicaVerbs(verbs map[string]func(), l *load, r ReplicaFaults) 
 		x.pass(x.upTo(3))
 		x.do("release replication", func(ctx context.Context) error { return r.ReleaseReplication(ctx, id) })
 	}
+}
+
+func (l *load) moveCoordinator() {
+	l.do("move the coordinator", func(ctx context.Context) error {
+		from, err := l.target.Faults.Coordinator(ctx, l.group)
+		if err != nil {
+			return err
+		}
+		return l.target.Faults.MoveCoordinator(ctx, l.group, l.other(from))
+	})
 }
 
 func (x *chaos) moveALeader(topic string, partition int32) {

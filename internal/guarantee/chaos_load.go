@@ -43,6 +43,8 @@ type load struct {
 	group string
 	live  []*member
 
+	static bool // its members are static ones
+
 	protocol consumer.GroupProtocol // that members join with
 	redriven redriven
 
@@ -57,7 +59,10 @@ type load struct {
 }
 
 // join starts one more member.
-func (l *load) join() *member {
+func (l *load) join() *member { return l.joinAs(l.instance()) }
+
+// joinAs starts a member with that instance id, a dynamic one where it is "".
+func (l *load) joinAs(instance string) *member {
 	concurrency := 4 + l.rng.IntN(61)
 	opts := []consumer.Option{
 		quick(4), consumer.Protocol(l.protocol), consumer.Concurrency(concurrency), consumer.CommitInterval(time.Duration(20+l.rng.IntN(300)) * time.Millisecond),
@@ -76,7 +81,7 @@ func (l *load) join() *member {
 	if register == nil {
 		register = func(l *load, m *member) error { return consumer.Handle(m.g, l.topic.Topic, m.alive(l.handler(m))) }
 	}
-	m := l.bareMember(l.group, []*topic{l.topic}, opts...)
+	m := l.instanceOf(instance, l.group, []*topic{l.topic}, opts...)
 	m.hurried = hurried
 	if err := register(l, m); err != nil {
 		l.t.Fatalf("handle: %v", err)

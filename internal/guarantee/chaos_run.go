@@ -48,6 +48,7 @@ func (x *chaos) run() {
 		if (i+x.number+int(x.Seed%2))%2 == 1 {
 			l.protocol = consumer.ConsumerProtocol
 		}
+		l.static = (i/2+x.number+int(x.Seed/2%2))%2 == 1 // of each protocol one at least, and one at least not
 		x.loads = append(x.loads, l)
 		x.expect(l.group, k.order, l.topic)
 		if k.prepare != nil {
@@ -232,7 +233,7 @@ func (x *chaos) expireSoon(l *load, m *member) {
 	if x.rng.IntN(2) == 0 {
 		ctx, cancel := context.WithTimeout(x.ctx, time.Second)
 		defer cancel()
-		_ = x.target.Faults.ExpireMember(ctx, l.group, m.name) // it may not have joined yet, and the coordinator may be away
+		_ = x.target.Faults.ExpireMember(ctx, l.group, m.client) // it may not have joined yet, and the coordinator may be away
 	}
 }
 

@@ -19,6 +19,8 @@ type handle func(ctx context.Context, m *consumer.Message[Item]) error
 type member struct {
 	sc       *scene
 	name     string
+	client   string // its client id: its name, or what all lives of a static member share
+	instance string // of a static member
 	group    string
 	net      *network
 	g        *consumer.Group
@@ -28,6 +30,7 @@ type member struct {
 	recorder *recorder
 	expected atomic.Bool // the scenario has looked at err
 	hurried  bool        // its handlers are cancelled as soon as it stops
+	twin     bool        // another process had its instance id while it ran
 }
 
 // recorder puts the member's name to its events, and forgets what happens after its death.
@@ -80,9 +83,20 @@ func (sc *scene) newMember(group string, topics []*topic, h handle, opts ...cons
 // bareMember is newMember without handlers.
 func (sc *scene) bareMember(group string, topics []*topic, opts ...consumer.Option) *member {
 	sc.t.Helper()
-	m := &member{sc: sc, group: group, name: fmt.Sprintf("m%d-%s", len(sc.members)+1, group), net: &network{}, done: make(chan struct{})}
+	return sc.instanceOf("", group, topics, opts...)
+}
+
+// instanceOf is bareMember for a static member with that instance id, a dynamic one where it is "".
+func (sc *scene) instanceOf(instance, group string, topics []*topic, opts ...consumer.Option) *member {
+	sc.t.Helper()
+	m := &member{sc: sc, group: group, name: fmt.Sprintf("m%d-%s", len(sc.members)+1, group), instance: instance, net: &network{}, done: make(chan struct{})}
+	m.client = m.name
+	if instance != "" {
+		m.client = instance + "-" + group // as its pod is called: a coordinator keeps that of the life before
+		opts = append([]consumer.Option{consumer.StaticMember(instance)}, opts...)
+	}
 	m.recorder = &recorder{log: sc.log, name: m.name, gone: make(chan struct{})}
-	cluster := m.net.over(sc.target.Cluster, m.name)
+	cluster := m.net.over(sc.target.Cluster, m.client)
 	cluster.Logger = sc.logger(m.name)
 	var err error
 	m.g, err = consumer.New(cluster, group, append([]consumer.Option{consumer.DrainTimeout(5 * time.Second), consumer.Observe(m.recorder)}, opts...)...)
@@ -181,6 +195,16 @@ func (m *member) running() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// killed reports whether it was killed.
+func (m *member) killed() bool {
+	select {
+	case <-m.recorder.gone:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -138,6 +138,9 @@ func (t *tally) add(e history.Event) {
 		}
 		g := t.group(e.Group)
 		r := g.record(partition, e.Offset)
+		if e.Outcome == history.Handed && r.outcome != 0 && g.owners[partition] != e.Member {
+			break // of a former owner that does not know yet: what the present one did stands
+		}
 		if log := t.logs[partition]; e.Offset < int64(len(log)) && log[e.Offset] {
 			if r.outcome == 0 || r.outcome == history.Handed {
 				g.missing[e.Topic]--

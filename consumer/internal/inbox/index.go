@@ -116,11 +116,13 @@ func (ix *Index) Read(x Entry, leaderEpoch int32, over func() bool) (v Verdict, 
 		if ix.seen == nil {
 			ix.seen = map[ID]int64{}
 		}
-		if first, ok := ix.seen[id]; ok {
+		folded = -1
+		if first, ok := ix.seen[id]; ok { // a former owner's, that did not know yet
 			ix.end(first, first+1)
+			folded = first
 		}
 		ix.seen[id] = x.Offset
-		return Known, id, -1
+		return Known, id, folded
 	case e.offset == x.Offset:
 		ix.arm(id)
 		return Known, id, -1

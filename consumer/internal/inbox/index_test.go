@@ -309,3 +309,18 @@ func model(t *testing.T, rng *rand.Rand) {
 		}
 	}
 }
+
+// TestCopyOfAFormerOwnerIsFolded: one that does not know yet has handed off the same record, and both copies are read before the own one is acknowledged.
+func TestCopyOfAFormerOwnerIsFolded(t *testing.T) {
+	ix := inbox.New(0, commitmeta.Completed{})
+	id := ix.Hand(inbox.Entry{Source: 7, Due: 5})
+	if _, _, folded := ix.Read(inbox.Entry{Offset: 0, Source: 7, Due: 5}, 0, nil); folded != -1 {
+		t.Errorf("the first copy is folded at %d, and may be the own one", folded)
+	}
+	if _, _, folded := ix.Read(inbox.Entry{Offset: 1, Source: 7, Due: 5}, 0, nil); folded != 0 {
+		t.Errorf("folded %d, want the copy at 0", folded)
+	}
+	if folded := ix.Handed(id, 1); folded != -1 {
+		t.Errorf("the own copy is folded at %d", folded)
+	}
+}

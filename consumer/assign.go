@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -308,6 +309,19 @@ func (e *engine) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]i
 	for _, p := range parts {
 		e.record(p.event(history.Revoked))
 	}
+	e.leaveBehind(parts)
+}
+
+// leaveBehind has Run say so where a member that stops gave up partitions without an acknowledged commit of all that was handled there.
+func (e *engine) leaveBehind(parts []*partition) {
+	e.g.mu.Lock()
+	stops := e.g.state == stateDraining
+	e.g.mu.Unlock()
+	if parts = slices.DeleteFunc(slices.Clone(parts), (*partition).committed); stops && len(parts) > 0 {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.behind = errors.Join(e.behind, fmt.Errorf("%w: %s went to other members while this one stopped, before what was handled there was committed", ErrCommit, describe(parts)))
+	}
 }
 
 const (
@@ -330,6 +344,7 @@ func (e *engine) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 		p.cancel(errLost)
 	}
 	e.give(parts)
+	e.leaveBehind(parts)
 }
 
 // owned returns the partitions of the map that the member owns, in order.

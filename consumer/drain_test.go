@@ -195,3 +195,29 @@ func TestG6DrainWaitsForHandlersOfPartitionsThatAreLostMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// A member that loses a partition while it stops says that what it has handled there is not committed: it is handled again.
+func TestG7RunSaysWhatWasLostWhileItStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.put("a=quick", "b=slow")
+		got, hold := newSeen(t), make(chan struct{})
+		r := start(t, w.group(func(_ context.Context, m *consumer.Message[string]) error {
+			got.add(m.Value)
+			if m.Value == "slow" {
+				<-hold
+			}
+			return nil
+		}, consumer.CommitInterval(time.Minute), consumer.DrainTimeout(time.Minute)))
+		got.wait(2)
+		r.cancel()
+		for _, m := range w.Members("g") {
+			w.must(w.ExpireMember("g", m.ID))
+		}
+		time.Sleep(10 * time.Second) // until a heartbeat says so
+		close(hold)
+		if err := <-r.done; !errors.Is(err, consumer.ErrCommit) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}

@@ -66,6 +66,7 @@ type engine struct {
 	reader  *inboxReader
 	fetched map[tp]committed // what the last OffsetFetch answered, until the partitions are taken over
 	trouble map[string]Reason
+	behind  error // what was given up without a commit while the group stopped
 }
 
 // tp names a partition.
@@ -164,7 +165,9 @@ func (e *engine) run(ctx context.Context) (err error) {
 	e.pool.stop()
 	wg.Wait()
 	e.pool.wg.Wait()
-	if err = errors.Join(cause, err); err != nil {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err = errors.Join(cause, err, e.behind); err != nil {
 		return fmt.Errorf("group %q: run: %w", e.g.name, err)
 	}
 	return nil

@@ -32,7 +32,8 @@ var (
 	// ErrUndrained is wrapped by Run's error when the drain deadline passed with handlers still running. The text names their records.
 	ErrUndrained = errors.New("drain deadline passed")
 
-	// ErrCommit is wrapped by Run's error when the last commit was not acknowledged: what it covered is handled again after the next start.
+	// ErrCommit is wrapped by Run's error when the last commit was not acknowledged, also that of partitions which went to other members while the group
+	// stopped: what it covered is handled again, after the next start or by them.
 	ErrCommit = errors.New("commit failed")
 
 	// ErrTopics is wrapped by Run's error when a topic or one of its companions is missing or can not work. The text has the commands to run.

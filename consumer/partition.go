@@ -411,6 +411,13 @@ func (p *partition) lose() {
 	p.stopping, p.lost = true, true
 }
 
+// committed says whether a commit that says all that there is to say was acknowledged.
+func (p *partition) committed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version == p.acked
+}
+
 func (p *partition) isLost() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 // handled polls one message after the other and leaves storing and committing offsets to the library, which is its default: telling it the offset of each
 // message that was handled (StoreMessage) costs a call into C more.
-func handled(t task.Task) (task.Sample, error) {
+func handled(_ context.Context, t task.Task) (task.Sample, error) {
 	c, err := kafka.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers": strings.Join(t.Brokers, ","), "group.id": t.Group, "auto.offset.reset": "earliest", "isolation.level": "read_committed",
 		"enable.auto.commit": true, "enable.auto.offset.store": true,
@@ -63,7 +64,7 @@ func message(t *task.Task, m task.Message) *kafka.Message {
 }
 
 // sent has its delivery reports in the producer's channel of events. The batches of go.batch.producer would be faster, but have no headers.
-func sent(t task.Task) (task.Sample, error) {
+func sent(_ context.Context, t task.Task) (task.Sample, error) {
 	p, err := newProducer(t, 5) // the library's default
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func full(err error) bool {
 }
 
 // sentOneByOne waits for each record's own delivery report, without linger: the others do not wait for more records either.
-func sentOneByOne(t task.Task) (task.Sample, error) {
+func sentOneByOne(_ context.Context, t task.Task) (task.Sample, error) {
 	p, err := newProducer(t, 0)
 	if err != nil {
 		return nil, err

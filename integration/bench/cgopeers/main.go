@@ -4,33 +4,10 @@
 // the 60 MB that the library brings, and without cgo it still builds, as a command that says what it lacks.
 package main
 
-import (
-	"flag"
-	"fmt"
-	"os"
-
-	"github.com/sordini-go/sordini/integration/bench/task"
-)
+import "github.com/sordini-go/sordini/integration/bench/task"
 
 func main() {
-	t := task.Flags(flag.CommandLine)
-	flag.Parse()
-	if err := run(*t); err != nil {
-		fmt.Fprintf(os.Stderr, "%s, %s: %v\n", t.Side, t.Kind, err)
-		os.Exit(1)
-	}
-}
-
-func run(t task.Task) error {
-	do := map[string]func(task.Task) (task.Sample, error){
+	task.Main(map[string]task.Side{
 		"confluent-kafka-go noop": handled, "confluent-kafka-go produce": sent, "confluent-kafka-go sync": sentOneByOne,
-	}[t.Side+" "+t.Kind]
-	if do == nil {
-		return task.ErrUnknown
-	}
-	s, err := do(t)
-	if err != nil {
-		return err
-	}
-	return s.Print()
+	})
 }

@@ -2,6 +2,7 @@
 package task
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -196,3 +197,29 @@ func CPU() time.Duration {
 
 // ErrUnknown is returned by a side for what it does not do.
 var ErrUnknown = errors.New("this client does not do that")
+
+// Side does a task of one side and kind.
+type Side func(context.Context, Task) (Sample, error)
+
+// Main is the command of a program that does tasks: sides are by side and kind, with a space between. It prints the sample.
+func Main(sides map[string]Side) {
+	t := Flags(flag.CommandLine)
+	flag.Parse()
+	if err := run(*t, sides[t.Side+" "+t.Kind]); err != nil {
+		fmt.Fprintf(os.Stderr, "%s, %s: %v\n", t.Side, t.Kind, err)
+		os.Exit(1)
+	}
+}
+
+func run(t Task, do Side) error {
+	if do == nil {
+		return ErrUnknown
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s, err := do(ctx, t)
+	if err != nil {
+		return err
+	}
+	return s.Print()
+}

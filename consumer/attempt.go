@@ -7,7 +7,6 @@ import (
 	"iter"
 	"runtime/debug"
 	"time"
-	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
@@ -93,7 +92,7 @@ func (p *partition) newAttempt() *attempt {
 		return a
 	}
 	if len(p.unused) == 0 {
-		p.unused = make([]attempt, max(1, slabBytes/unsafe.Sizeof(attempt{})))
+		p.unused = newSlab[attempt]()
 	}
 	a = &p.unused[0]
 	p.unused = p.unused[1:]

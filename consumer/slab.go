@@ -12,6 +12,9 @@ type slab[T any] struct{ chunks sync.Pool }
 // slabBytes is what is made at once, and is kept alive by one value that somebody keeps: a size that the allocator has, less what it puts before.
 const slabBytes = 4096 - 8
 
+// newSlab makes as many values as are made at once.
+func newSlab[T any]() []T { return make([]T, max(1, slabBytes/unsafe.Sizeof(*new(T)))) }
+
 // get returns a zero value.
 func (s *slab[T]) get() *T {
 	c, _ := s.chunks.Get().(*[]T)
@@ -19,7 +22,7 @@ func (s *slab[T]) get() *T {
 		c = new([]T)
 	}
 	if len(*c) == 0 {
-		*c = make([]T, max(1, slabBytes/unsafe.Sizeof(*new(T))))
+		*c = newSlab[T]()
 	}
 	x := &(*c)[0]
 	*c = (*c)[1:]

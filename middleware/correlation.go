@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/internal/correlation"
@@ -29,7 +30,7 @@ func SendCorrelation(source string) sordini.SendMiddleware {
 	return func(next sordini.Sender) sordini.Sender {
 		return func(ctx context.Context, r *sordini.Record, done func(*sordini.Record, error)) {
 			if _, ok := r.Headers.Get(sordini.HeaderCorrelationID); !ok {
-				r.Headers.Add(sordini.HeaderCorrelationID, correlation.AppendHeader(ctx, make([]byte, 0, uuid.Len)))
+				r.Headers.Add(sordini.HeaderCorrelationID, correlation.AppendHeader(ctx, make([]byte, 0, uuid.Len), time.Now()))
 			}
 			if len(from) > 0 {
 				if _, ok := r.Headers.Get(sordini.HeaderSource); !ok {

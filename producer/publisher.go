@@ -9,7 +9,6 @@ import (
 
 	"github.com/sordini-go/sordini"
 	"github.com/sordini-go/sordini/internal/correlation"
-	"github.com/sordini-go/sordini/internal/uuid"
 )
 
 // Publisher sends the records of one contract. Make it with [To]. It is safe for concurrent use and has nothing to close: its producer has.
@@ -205,12 +204,7 @@ func (p *Producer) identify(ctx context.Context, c *call) {
 	r := &c.record
 	c.began = time.Now()
 	if _, ok := r.Headers.Get(sordini.HeaderCorrelationID); !ok {
-		id := c.id[:]
-		if given := correlation.ID(ctx); given != "" {
-			id = append(c.id[:0], given...)
-		} else {
-			uuid.Append(c.id[:0], uuid.V7At(c.began))
-		}
+		id := correlation.AppendHeader(ctx, c.id[:0], c.began)
 		r.Headers.Add(sordini.HeaderCorrelationID, id[:len(id):len(id)])
 	}
 	if len(p.source) > 0 {

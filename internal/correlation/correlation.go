@@ -4,6 +4,7 @@ package correlation
 import (
 	"context"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/sordini-go/sordini/internal/uuid"
@@ -19,7 +20,6 @@ type carrier struct {
 }
 
 // fresh is a carrier whose id is made when somebody asks for it: most handlers of records without one neither log nor send.
-// fresh makes its id when somebody asks: most handlers neither send nor log.
 type fresh struct {
 	context.Context
 	once sync.Once
@@ -75,10 +75,10 @@ func ID(ctx context.Context) string {
 // New returns a new id.
 func New() string { return string(uuid.Append(make([]byte, 0, uuid.Len), uuid.V7())) }
 
-// AppendHeader appends ctx's id to dst, or a new one where ctx has none.
-func AppendHeader(ctx context.Context, dst []byte) []byte {
+// AppendHeader appends ctx's id to dst, or one that is made at the time now where ctx has none.
+func AppendHeader(ctx context.Context, dst []byte, now time.Time) []byte {
 	if id := ID(ctx); id != "" {
 		return append(dst, id...)
 	}
-	return uuid.Append(dst, uuid.V7())
+	return uuid.Append(dst, uuid.V7At(now))
 }

@@ -110,6 +110,7 @@ func (p *groupPart) mayStart(c *Checker, e *Event) (own int, counts bool) {
 		o := &p.owners[own]
 		c.violate(G3, []uint32{o.since, c.seq}, "%s: the attempt's fence is %d, that of its ownership %d", p.record(e.Offset), e.Fence, o.fence)
 	}
+	p.begin(c, own)
 	o := &p.owners[own]
 	if o.state > superseded {
 		c.violate(G5, []uint32{o.until, c.seq}, "%s: %s starts an attempt of a partition that it %s", p.record(e.Offset), e.Member, o.state)

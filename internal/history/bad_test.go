@@ -86,11 +86,13 @@ func TestEveryBrokenGuaranteeIsReportedUnderItsNumber(t *testing.T) {
 			"start m1 2\nerror m1 2\nacked m1 2 0\ndead m1 2\nstart m1 0 2 via=4\nok m1 0\nhandled m1 0 via=4", want: "G3", proof: "waits in the inbox"},
 		{name: "null keys in a group that asked for partition order", history: "accepted 0 -\naccepted 1 -\nassigned m1 1\n" + handle("m1", 1, 0),
 			opts: Options{Groups: []Group{{Name: "billing", Order: PartitionOrder}}}, want: "G3*2"},
-		{name: "a fence that does not grow", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 1", want: "G3", proof: "fence 1"},
-		{name: "a fence that goes back after the group was deleted", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 9\nend m2 clean\nassigned m3 2",
-			want: "G3", proof: "fence 2"},
-		{name: "fences that grow again below the highest", history: three + handle("m1", 0, 1, 2) + "revoked m1\nassigned m2 9\nend m2 clean\nassigned m3 2\nend m3 clean\n" +
-			"assigned m4 3", want: "G3*2", proof: "fence 3"},
+		{name: "a fence that does not grow", history: three + handle("m1", 0, 1) + "revoked m1\nassigned m2 1\n" + handle("m2", 2), want: "G3", proof: "fence 1"},
+		{name: "a fence that goes back after the group was deleted", history: three + handle("m1", 0) + "revoked m1\nassigned m2 9\n" + handle("m2", 1) +
+			"end m2 clean\nassigned m3 2\n" + handle("m3", 2), want: "G3", proof: "fence 2"},
+		{name: "fences that grow again below the highest", history: "accepted 3 a\n" + three + handle("m1", 0) + "revoked m1\nassigned m2 9\n" + handle("m2", 1) +
+			"end m2 clean\nassigned m3 2\n" + handle("m3", 2) + "end m3 clean\nassigned m4 3\n" + handle("m4", 3), want: "G3*2", proof: "fence 3"},
+		{name: "a member that was declared dead begins with a fence above its successor's", history: "accepted 0 a\nassigned m1 9\nassigned m2 2\n" + handle("m2", 0) +
+			"start m1 0\nlost m1\nok m1 0", want: "G3", proof: "fence 2"},
 		{name: "an attempt with another fence", history: "accepted 0 a\nassigned m1 5\nstart m1 0 fence=4\nok m1 0\nhandled m1 0", want: "G3",
 			proof: "fence is 4"},
 

@@ -20,7 +20,8 @@
 //     Ended (dead) needs its DeadLettered first, and the dead letter must be Found where it was Scanned. Offsets without a record may be covered.
 //   - G3: within one ownership no two attempts of a key overlap, none starts before an earlier record of its key has ended, none goes back; first
 //     successes follow the offsets over the whole history, except of records that died or were skipped first. Null keys are exempt, redriven records
-//     are but for the overlap, records of one Call do not overlap. Fences grow, and an attempt bears its ownership's.
+//     are but for the overlap, records of one Call do not overlap. Fences grow over those
+//     of earlier ownerships that called a handler, and an attempt bears its ownership's.
 //   - G4 is about time: see [Isolate].
 //   - G5: no attempt starts without an ownership; what runs when Revoked is recorded was cancelled by it (AttemptCancel before, or the Cause of its
 //     AttemptEnd; a handler that was cancelled before for another cause needs the AttemptCancel); what a former owner says ends nothing, and it

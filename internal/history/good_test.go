@@ -134,6 +134,14 @@ var goodHistories = []struct {
 			lost m1
 			ok m1 2
 			` + handle("m2", 1, 2) + "commits m2 3", want: Counts{Handled: 3, Overlaps: 2, Redelivered: 1, Fenced: 1}},
+	{name: "declared dead before it begins: whatever its fence, it calls no handler", history: `accepted 0 a
+			assigned m1 9
+			assigned m2 2
+			start m2 0
+			lost m1
+			ok m2 0
+			handled m2 0
+			commits m2 1`, want: Counts{Handled: 1}},
 	{name: "partition comes back to the member while its old attempt runs", history: `accepted 0 a
 			assigned m1 1
 			start m1 0

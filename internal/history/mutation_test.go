@@ -92,6 +92,13 @@ func (m *mutator) ownerAt(i int, e *Event) bool {
 	return false
 }
 
+// begins says whether a handler was called in the ownership that begins with e.
+func (m *mutator) begins(e *Event) bool {
+	return m.count(func(x *Event) bool {
+		return x.Kind == AttemptStart && samePart(x, e) && x.Member == e.Member && x.Fence == e.Fence
+	}) > 0
+}
+
 func (m *mutator) count(fits func(e *Event) bool) int {
 	n := 0
 	for i := range m.events {
@@ -284,7 +291,7 @@ var mutations = []mutation{
 			for j := i - 1; j >= 0; j-- {
 				if x := &m.events[j]; x.Kind == Assigned && samePart(x, e) {
 					last = x.Fence
-					return x.Member != e.Member
+					return x.Member != e.Member && m.begins(x) && m.begins(e)
 				}
 			}
 			return false

@@ -44,10 +44,8 @@ type groupPart struct {
 	log     *logPart
 	records pages[groupPage]
 
-	owners   []owner
-	current  int // index of the latest ownership, -1 before the first
-	fence    int64
-	fenceSeq uint32
+	owners  []owner
+	current int // index of the latest ownership, -1 before the first
 
 	running map[runKey]*attempt
 	lanes   lanes
@@ -75,6 +73,7 @@ type owner struct {
 	over   bool // its member's run ended
 	clean  bool // and Run returned nil
 	since  uint32
+	began  uint32 // when it called a handler first, 0 before: from there on its fence matters
 	until  uint32 // when it was over or superseded
 }
 
@@ -116,6 +115,32 @@ func (p *groupPart) find(c *Checker, member int32, fence int64) int {
 	return -1
 }
 
+// begin notes that an ownership calls its first handler. Its fence must be above those of the ownerships before it that did so, and below those after it: a
+// member that was declared dead and does not know it may be the later one to begin (G3).
+func (p *groupPart) begin(c *Checker, own int) {
+	o := &p.owners[own]
+	if o.began != 0 || o.member == anyone {
+		return
+	}
+	o.began = c.seq
+	for i := range p.owners {
+		before, after := &p.owners[i], o
+		if i > own {
+			before, after = o, before
+		}
+		if i != own && before.began != 0 && after.began != 0 && after.fence <= before.fence {
+			c.violate(G3, []uint32{min(before.began, after.began), c.seq}, "%s: fence %d of the ownership of %s does not grow over %d, that of %s before it",
+				p, after.fence, p.g.names[after.member], before.fence, p.g.names[before.member])
+			return
+		}
+	}
+}
+
+// assignedTo says whether the history tells of owners.
+func (p *groupPart) assignedTo() bool {
+	return len(p.owners) > 0 && p.owners[len(p.owners)-1].member != anyone
+}
+
 // owns says whether a member owns the partition now; of an inbox, the partition it belongs to.
 func (p *groupPart) owns(member int32) (bool, *owner) {
 	if p.source != nil {
@@ -150,12 +175,6 @@ func (p *groupPart) assigned(c *Checker, e *Event) {
 		default:
 			o.state, o.until = superseded, c.seq
 		}
-	}
-	if p.fenceSeq != 0 && e.Fence <= p.fence {
-		c.violate(G3, []uint32{p.fenceSeq, c.seq}, "%s: fence %d of the ownership of %s does not grow over %d", p, e.Fence, e.Member, p.fence)
-	}
-	if p.fenceSeq == 0 || e.Fence > p.fence {
-		p.fence, p.fenceSeq = e.Fence, c.seq
 	}
 	if p.current < 0 && p.g.StartLatest {
 		p.excused = max(p.excused, e.Offset)

@@ -177,11 +177,11 @@ func (g *group) owes(topic string, p *groupPart) bool {
 	if len(g.Topics) > 0 {
 		return slices.Contains(g.Topics, topic)
 	}
-	if p != nil && p.fenceSeq != 0 {
+	if p != nil && p.assignedTo() {
 		return true
 	}
 	for l, q := range g.parts {
-		if l.topic.name == topic && q.fenceSeq != 0 {
+		if l.topic.name == topic && q.assignedTo() {
 			return true
 		}
 	}

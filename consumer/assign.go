@@ -201,10 +201,12 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		c = committed{offset: -1, epoch: -1}
 	}
 	topic := e.topic(at.topic)
-	start, meta, why := e.resume(topic, c, log)
-	static := e.g.cfg.static != "" // it may be back in the generation that it had
-	renewed := c.offset >= 0 && (static || meta.Generation > 0 && generation <= meta.Generation)
-	if renewed { // the generation does not make the fence grow
+	start, meta, begins, why := e.resume(topic, c, log)
+	if e.g.cfg.static != "" || // it may be back in the generation that it had
+		meta.Generation > 0 && generation <= meta.Generation { // the generation does not make the fence grow
+		begins = true
+	}
+	if begins {
 		meta.Incarnation = max(time.Now().UnixMilli(), meta.Incarnation+1)
 	}
 	p := e.own(topic, at.partition, start, meta, generation)
@@ -233,7 +235,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		p.hold |= holdCompanions
 		e.growSoon()
 	}
-	if static || renewed { // and nobody may have it again, also if this member crashes now
+	if begins { // Nobody may have it again, also if this member crashes now; nor one from before, who was expelled and reads the clock later
 		p.hold |= holdFence
 	}
 	e.mu.Lock()

@@ -112,21 +112,23 @@ func TestG2EveryPartitionsAnswerIsChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		w.whole = true
-		refuse := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Topic: "orders", Partitions: []int32{0}, Fail: kerr.GroupAuthorizationFailed.Code})
 		got := newSeen(t)
 		g := w.group(func(_ context.Context, m *consumer.Message[string]) error { got.add(m.Value); return nil })
 		r := start(t, g)
+		w.put("a=0")
+		waitFor(t, "offset 1 of partition 0 is committed", func() bool { return w.committed() == 1 })
+		refuse := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Topic: "orders", Partitions: []int32{0}, Fail: kerr.GroupAuthorizationFailed.Code})
 		w.put("a=1")
 		one := record("b=2")
 		one.Partition = 1
 		w.produce(one)
-		got.wait(2)
+		got.wait(3)
 		time.Sleep(time.Minute)
 		if h := g.Health(); h.OK || h.Reasons[0].Code != "commit-failing" {
 			t.Errorf("health %+v, want commit-failing for orders[0]", h)
 		}
 		refuse.Remove()
-		waitFor(t, "offset 1 of partition 0 is committed", func() bool { return w.committed() == 1 })
+		waitFor(t, "offset 2 of partition 0 is committed", func() bool { return w.committed() == 2 })
 		r.cleanly()
 	})
 }

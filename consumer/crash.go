@@ -142,7 +142,8 @@ func (p *partition) notStarted() {
 	if c.counted && c.earlier == 0 && time.Since(c.since) > startPatience {
 		p.hold &^= holdStart
 		p.dispatch()
-	} else if c.counted && p.hold&holdStart != 0 || c.permit != nil && !c.noted {
+	}
+	if c.counted && p.hold&(holdStart|holdFence) != 0 || c.permit != nil && !c.noted {
 		time.AfterFunc(100*time.Millisecond, p.e.commitNow)
 	}
 }

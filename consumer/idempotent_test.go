@@ -29,9 +29,10 @@ func TestIdempotentHandlerIsNotCalledAgainAfterACrash(t *testing.T) {
 			got.add(m.Value)
 			return nil
 		}
-		stall := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Stall: true})
 		c, l := w.wire()
 		r := start(t, w.groupOn(c, handle, consumer.Middleware(middleware.Idempotent(table))))
+		waitFor(t, "the member has the partition", func() bool { return w.committed() == 0 })
+		stall := w.Inject(broker.Fault{API: broker.APIOffsetCommit, Stall: true})
 		var want []string
 		for i := range 50 {
 			w.put(fmt.Sprintf("k%d=%02d", i%7, i))

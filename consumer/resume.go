@@ -3,7 +3,6 @@ package consumer
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sordini-go/sordini/consumer/internal/commitmeta"
 )
@@ -19,11 +18,11 @@ func TakeOverParallelConsumer() Option {
 	return groupOption(func(c *config) { c.parallelConsumer = true })
 }
 
-// resume decides where a partition goes on and what of the commit's metadata is believed. why says why metadata that was there is not.
-func (e *engine) resume(topic *topicPlan, c committed, log span) (start position, meta commitmeta.Metadata, why error) {
-	now := time.Now().UnixMilli()
+// resume decides where a partition goes on and what of the commit's metadata is believed. begins says that the fence's incarnation is not among that, but at
+// most one that the next has to be above. why says why metadata that was there is not believed.
+func (e *engine) resume(topic *topicPlan, c committed, log span) (start position, meta commitmeta.Metadata, begins bool, why error) {
 	if c.offset < 0 {
-		return position{log.first, -1}, commitmeta.Metadata{Incarnation: now}, nil
+		return position{log.first, -1}, commitmeta.Metadata{}, true, nil
 	}
 	start = position{c.offset, c.epoch}
 	var inherit commitmeta.Completed
@@ -32,11 +31,8 @@ func (e *engine) resume(topic *topicPlan, c committed, log span) (start position
 		err = meta.Matches(topic.id, c.offset, c.epoch)
 	}
 	switch {
-	case err == nil && meta.Incarnation > 0:
-		return start, meta, nil
 	case err == nil:
-		meta.Incarnation = now
-		return start, meta, nil
+		return start, meta, meta.Incarnation == 0, nil
 	case errors.Is(err, commitmeta.ErrTopicRecreated):
 		// The offset belongs to a topic that is gone. What the new one holds below it would never be handled.
 		start = position{log.start, -1}
@@ -45,7 +41,7 @@ func (e *engine) resume(topic *topicPlan, c committed, log span) (start position
 	case errors.Is(err, commitmeta.ErrForeign) && e.g.cfg.parallelConsumer:
 		inherit, err = inherited(c, log, err)
 	}
-	return start, commitmeta.Metadata{Completed: inherit, Incarnation: max(now, meta.Incarnation+1)}, err
+	return start, commitmeta.Metadata{Completed: inherit, Incarnation: meta.Incarnation}, true, err
 }
 
 // inherited is the completion map that parallel-consumer left in a commit. err is what else is known of the metadata.

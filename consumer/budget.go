@@ -1,23 +1,26 @@
 package consumer
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // budget bounds what is in flight (guarantee G8). It never refuses: it says how much may be fetched, and the poll loop waits while that is nothing.
 type budget struct {
 	maxRecords int64
 	maxBytes   int64
-	least      int64 // what must be free again before the poll loop goes on after it had to wait, so that it does not fetch record by record
+	ways       atomic.Int64 // the group's concurrency
 
 	records atomic.Int64
 	bytes   atomic.Int64
-	waiting atomic.Bool
+	wanted  atomic.Int64 // how many records must be free for the poll loop to be woken, 0 while it does not wait
 	freed   chan struct{}
 }
 
-func newBudget(records int, bytes int64) *budget {
-	return &budget{
-		maxRecords: int64(records), maxBytes: bytes, least: max(1, int64(records)/64), freed: make(chan struct{}, 1),
-	}
+func newBudget(records int, bytes int64, ways int) *budget {
+	b := &budget{maxRecords: int64(records), maxBytes: bytes, freed: make(chan struct{}, 1)}
+	b.ways.Store(int64(ways))
+	return b
 }
 
 func (b *budget) take(records int, bytes int64) {
@@ -28,7 +31,7 @@ func (b *budget) take(records int, bytes int64) {
 func (b *budget) give(records int, bytes int64) {
 	b.records.Add(-int64(records))
 	b.bytes.Add(-bytes)
-	if b.waiting.Load() && b.free() >= b.least {
+	if wanted := b.wanted.Load(); wanted > 0 && b.free() >= wanted {
 		select {
 		case b.freed <- struct{}{}:
 		default:
@@ -46,24 +49,38 @@ func (b *budget) free() int64 {
 		return 0
 	}
 	if records > 0 && bytes > 0 {
-		n = min(n, max(b.least, left*records/bytes))
+		n = min(n, max(b.few(), left*records/bytes))
 	}
-	return min(n, max(b.least, b.maxRecords/4))
+	return min(n, max(1, b.maxRecords/4))
 }
 
-// wait blocks until something may be fetched, or stop is closed or wake receives, which gives 0; once nothing may, it waits for more than a record. Only the poll loop calls it.
+// few is how many records are fetched at least, whatever their size.
+func (b *budget) few() int64 { return max(1, b.maxRecords/64) }
+
+// least is how many records are worth a poll, which costs some microseconds whatever it brings. What is in flight meanwhile keeps the workers busy.
+func (b *budget) least() int64 { return max(b.few(), (b.maxRecords-b.ways.Load())/8) }
+
+// lull is how long the poll loop waits for more than a few records to be free: where others wait for long, it may be that more will not be for as long.
+const lull = time.Millisecond
+
+// wait blocks until something may be fetched, or stop is closed or wake receives, which gives 0. Only the poll loop calls it.
 func (b *budget) wait(stop, wake <-chan struct{}) int {
-	if n := b.free(); n > 0 {
+	least := b.least()
+	if n := b.free(); n >= least {
 		return int(n)
 	}
-	b.waiting.Store(true)
-	defer b.waiting.Store(false)
+	timer := time.NewTimer(lull)
+	defer timer.Stop()
+	defer b.wanted.Store(0)
 	for {
-		if n := b.free(); n >= b.least {
+		b.wanted.Store(least)
+		if n := b.free(); n >= least {
 			return int(n)
 		}
 		select {
 		case <-b.freed:
+		case <-timer.C:
+			least = 1
 		case <-stop:
 			return 0
 		case <-wake:

@@ -24,6 +24,7 @@ func (g *Group) SetConcurrency(n int) error {
 	g.cfg.concurrency = n
 	if g.engine != nil {
 		g.engine.pool.resize(n)
+		g.engine.budget.ways.Store(int64(n))
 	}
 	return nil
 }

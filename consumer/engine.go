@@ -80,7 +80,7 @@ func (x tp) String() string { return fmt.Sprintf("%s[%d]", x.topic, x.partition)
 func newEngine(g *Group, topics []*topicPlan) *engine {
 	e := &engine{
 		g: g, topics: topics, log: g.cfg.logger.With("group", g.name),
-		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes), claims: newClaims(&g.cfg),
+		budget: newBudget(g.cfg.maxRecords, g.cfg.maxBytes, g.cfg.concurrency), claims: newClaims(&g.cfg),
 		joined: make(chan struct{}), stopping: make(chan struct{}), hurry: make(chan struct{}), fatal: make(chan error, 1),
 		dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, tasks: tasks{some: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},

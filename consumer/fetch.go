@@ -56,7 +56,7 @@ func (e *engine) fetched1(f kgo.FetchTopicPartition) {
 	}
 	at := tp{f.Topic, f.Partition}
 	e.mu.Lock()
-	p := e.parts[at]
+	p, well := e.parts[at], len(e.trouble) == 0
 	e.mu.Unlock()
 	if p == nil {
 		return
@@ -80,7 +80,9 @@ func (e *engine) fetched1(f kgo.FetchTopicPartition) {
 			e.steer(at)
 			e.stats.pauses.Add(1)
 		}
-		e.resolve("fetch " + at.String())
+		if !well { // the name of what is seldom there is not made in vain
+			e.resolve("fetch " + at.String())
+		}
 	}
 }
 

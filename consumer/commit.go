@@ -50,6 +50,7 @@ func (e *engine) commitLoop(stop <-chan struct{}) {
 			return
 		case <-e.dirty:
 		}
+		e.clock.set()
 		pause.Reset(e.commitInterval())
 		var full chan struct{}
 		if e.tx != nil {

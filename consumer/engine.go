@@ -45,6 +45,7 @@ type engine struct {
 	late   outlived
 	stats  stats
 	limit  lograte.Limiter
+	clock  clock // of the records' path
 
 	joined   chan struct{} // closed once cl is set
 	stopping chan struct{} // closed when the drain begins
@@ -85,6 +86,7 @@ func newEngine(g *Group, topics []*topicPlan) *engine {
 		dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1), paces: paces{wake: make(chan struct{}, 1)}, tasks: tasks{some: make(chan struct{}, 1)}, growth: make(chan struct{}, 1), committing: make(chan struct{}, 1), observed: g.cfg.recorder != nil,
 		parts: map[tp]*partition{}, fetched: map[tp]committed{}, trouble: map[string]Reason{},
 	}
+	e.clock.set()
 	e.pool = newPool(g.cfg.concurrency, e.work)
 	e.due = newDueQueue(func(l *lane) { l.p.wake(l) })
 	e.floods.due = e.due
@@ -292,7 +294,7 @@ func (e *engine) work(p *partition) (alive bool) {
 		} else {
 			a.runBatch()
 		}
-		a.over = time.Now()
+		a.over = e.clock.now()
 		if again := n < burst && !e.pool.excess.Load(); a.parts == nil {
 			a, alive = p.finish(a, a.decide(err, a.over), again)
 		} else {

@@ -33,7 +33,7 @@ type config struct {
 }
 
 func defaults() config {
-	return config{deliveryTimeout: 2 * time.Minute, closeTimeout: 5 * time.Second, maxRecords: 50_000, maxBytes: 64 << 20}
+	return config{deliveryTimeout: 2 * time.Minute, closeTimeout: 5 * time.Second, maxRecords: 10_000, maxBytes: 64 << 20}
 }
 
 // Source names the service in the "source" header of every record. Default: the cluster's ClientID, and the program's name where that is empty.
@@ -51,7 +51,7 @@ func CloseTimeout(d time.Duration) Option { return func(c *config) { c.closeTime
 // Default: 0. Records that come faster than requests are answered are batched anyway.
 func Linger(d time.Duration) Option { return func(c *config) { c.linger = d } }
 
-// MaxBuffered bounds what is accepted and not yet answered. Default: 50,000 records and 64 MiB of keys, values and headers. A send that finds no
+// MaxBuffered bounds what is accepted and not yet answered. Default: 10,000 records, franz-go's, and 64 MiB of keys, values and headers. A send that finds no
 // room waits for it, until its context ends or the delivery timeout passes; see [WhenFull].
 func MaxBuffered(records, bytes int) Option {
 	return func(c *config) { c.maxRecords, c.maxBytes = records, bytes }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/sordini-go/sordini/integration/bench/task"
@@ -106,8 +107,8 @@ func rows() []row {
 			if work*25_000/time.Duration(ways) > 30*time.Second {
 				continue // takes minutes and shows what 1 and 10 ms show
 			}
-			all = append(all, row{name: fmt.Sprintf("work-%v-%d", work, ways), what: fmt.Sprintf("25,000 records, 8 partitions, 1,000 keys, %v of work, %d ways", work, ways),
-				metric: "rate", bar: "ahead of parallel-consumer", sides: []string{"sordini", pc}, partitions: 8, work: constant(work),
+			all = append(all, row{name: strings.ReplaceAll(fmt.Sprintf("work-%v-%d", work, ways), "µ", "u"), what: fmt.Sprintf("25,000 records, 8 partitions, 1,000 keys, %v of work, %d ways", work, ways),
+				metric: "rate", bar: "ahead of parallel-consumer", sides: []string{"sordini", pc, "ideal"}, partitions: 8, work: constant(work),
 				task: task.Task{Kind: "work", Order: "key", Chain: true, Records: 25_000, Ways: ways, Keys: 1000, Size: 100}})
 		}
 	}

@@ -202,9 +202,8 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 	}
 	topic := e.topic(at.topic)
 	start, meta, begins, why := e.resume(topic, c, log)
-	if e.g.cfg.static != "" || // it may be back in the generation that it had
-		meta.Generation > 0 && generation <= meta.Generation { // the generation does not make the fence grow
-		begins = true
+	if e.g.cfg.static != "" || meta.Generation > 0 && generation <= meta.Generation {
+		begins = true // the generation does not make the fence grow: a static member may be back in the one that it had
 	}
 	if begins {
 		meta.Incarnation = max(time.Now().UnixMilli(), meta.Incarnation+1)
@@ -235,7 +234,7 @@ func (e *engine) assign(at tp, generation int32, log span) position {
 		p.hold |= holdCompanions
 		e.growSoon()
 	}
-	if begins { // Nobody may have it again, also if this member crashes now; nor one from before, who was expelled and reads the clock later
+	if begins { // nobody may have it again, also if this member crashes now; nor a higher one, who was expelled and reads the clock later
 		p.hold |= holdFence
 	}
 	e.mu.Lock()

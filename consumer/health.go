@@ -155,7 +155,11 @@ func (p *partition) reasons(now time.Time) (rs []Reason) {
 		}
 	}
 	if c := p.commits; !c.failing.IsZero() && now.Sub(c.failing) > slowCommit {
-		add("commit-failing", c.offset, c.failing, "nothing was committed since offset %d: %v", c.offset, c.err)
+		what := fmt.Sprintf("nothing was committed since offset %d", c.offset)
+		if p.hold&holdFence != 0 {
+			what = "nothing is handled before the fence of this ownership is committed, and it is not"
+		}
+		add("commit-failing", c.offset, c.failing, "%s: %v", what, c.err)
 	}
 	if p.hold&holdCompanions != 0 {
 		add("companions-behind", p.mark.Load(), p.markMoved, "the partition is new and %s or %s has no partition %d yet; it is not handled before", p.topic.deadName, p.topic.inbox, p.id)

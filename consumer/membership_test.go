@@ -300,6 +300,9 @@ func TestG3NothingIsHandledBeforeTheFenceIsCommitted(t *testing.T) {
 				if n := len(got.all()); n != before {
 					t.Errorf("%d records were handled", n-before)
 				}
+				if h := r.g.Health(); h.OK || !strings.Contains(h.Reasons[0].Summary, "nothing is handled") {
+					t.Errorf("health %+v", h)
+				}
 				refuse.Remove()
 				got.wait(before + 1)
 				r.cleanly()

@@ -109,7 +109,7 @@ func waitingRetrySurvivesTheStop(sc *scene) {
 	})
 	src := sc.source()
 	src.sendAll(tp, sc.item("a", "later"), sc.item("b", ""), sc.item("a", ""))
-	sc.await("the other key to end", func(t *tally) bool { return t.group(group).ended == 1 })
+	sc.await("the other key to end, and the attempt before it", func(t *tally) bool { g := t.group(group); return g.ended == 1 && g.running == 0 })
 	sc.bounded("Run with a retry that is due in 10 s", 8*time.Second, func() {
 		m.drain()
 		if err := m.wait(); err != nil {

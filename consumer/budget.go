@@ -60,8 +60,12 @@ func (b *budget) few() int64 { return max(1, b.maxRecords/64) }
 // least is how many records are worth a poll, which costs some microseconds whatever it brings. What is in flight meanwhile keeps the workers busy.
 func (b *budget) least() int64 { return max(b.few(), (b.maxRecords-b.ways.Load())/8) }
 
-// lull is how long the poll loop waits for more than a few records to be free: where others wait for long, it may be that more will not be for as long.
-const lull = time.Millisecond
+// How long the poll loop waits for many records to be free, which they are soon where handlers are quick, and then for a few: where others wait for long, it may be
+// that no more than one will be for as long.
+const (
+	lull     = time.Millisecond
+	longLull = 20 * time.Millisecond
+)
 
 // wait blocks until something may be fetched, or stop is closed or wake receives, which gives 0. Only the poll loop calls it.
 func (b *budget) wait(stop, wake <-chan struct{}) int {
@@ -80,7 +84,12 @@ func (b *budget) wait(stop, wake <-chan struct{}) int {
 		select {
 		case <-b.freed:
 		case <-timer.C:
-			least = 1
+			if few := b.few(); least > few {
+				least = few
+				timer.Reset(longLull)
+			} else {
+				least = 1
+			}
 		case <-stop:
 			return 0
 		case <-wake:
